@@ -1,0 +1,1 @@
+//! A real Kubernetes on one machine: the library under the `lab` command and the cluster tests.

@@ -1,0 +1,1 @@
+//! Harness of the tests that need real parts: Redis servers, Kubernetes, processes of the product.
