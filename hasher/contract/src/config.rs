@@ -1,0 +1,270 @@
+//! The hasher's file: written by the operator or by a person, read by the hasher, parsed by the same
+//! code on both sides.
+//!
+//! TOML, every field optional: `hasher serve` without a file runs alone on loopback. Unknown fields
+//! are refused, so that a typo is an error and not a default. Secrets are never in this file: it
+//! names the files that hold them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::cost::Argon2idPolicy;
+use crate::user::{Realm, UsernameCase};
+
+/// The whole file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HasherConfig {
+    /// Addresses that the hasher listens on.
+    pub listen: Listen,
+    /// Certificate of the API. Without it the API speaks plain HTTP, and only on loopback.
+    pub tls: Option<Tls>,
+    /// File with the callers that may use the API ([`Clients`]). Without it everyone may, and only
+    /// on loopback.
+    pub clients_file: Option<PathBuf>,
+    /// What a new hash looks like.
+    pub password: PasswordPolicy,
+    /// Hashing threads. Without it: one for each whole CPU of the pod's request.
+    pub lanes: Option<u32>,
+    /// How usernames become keys.
+    pub users: Users,
+    /// The shared store. Without it everything is kept in memory, and this pod is alone.
+    pub redis: Option<Redis>,
+    /// The other pods. Needs `redis`.
+    pub peers: Option<Peers>,
+    /// How requests find their pod.
+    pub routing: Routing,
+    /// How long sessions live.
+    pub sessions: Sessions,
+}
+
+/// Addresses that the hasher listens on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    /// The API.
+    pub api: SocketAddr,
+    /// Probes and metrics.
+    pub admin: SocketAddr,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self { api: ([127, 0, 0, 1], 8080).into(), admin: ([127, 0, 0, 1], 9090).into() }
+    }
+}
+
+/// A certificate chain and its key, both PEM.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The chain, leaf first.
+    pub certificate_file: PathBuf,
+    /// The private key.
+    pub private_key_file: PathBuf,
+}
+
+/// What a new hash looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PasswordPolicy {
+    /// Cost of Argon2id.
+    pub argon2id: Argon2idPolicy,
+}
+
+/// How usernames become keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Users {
+    /// File with the secret, at least 32 bytes. Without it a random one is made at start, which
+    /// suits a pod that is alone.
+    pub key_file: Option<PathBuf>,
+    /// What letter case means.
+    pub case: UsernameCase,
+}
+
+/// The Redis Cluster that pods share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redis {
+    /// `host:port` of nodes to ask for the cluster's shape; one that answers is enough.
+    pub seeds: Vec<String>,
+    /// The ACL user.
+    pub username: Option<String>,
+    /// File with its password.
+    pub password_file: Option<PathBuf>,
+}
+
+/// The other pods.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peers {
+    /// Address that peers reach this pod at.
+    pub listen: SocketAddr,
+    /// Certificate of this pod for peers; both sides show one.
+    pub tls: Tls,
+    /// The authority that signs the certificates of all pods of this AuthCluster.
+    pub ca_file: PathBuf,
+    /// The DNS name that every pod's certificate carries. A peer is trusted for this name under
+    /// that authority, never for being listed in Redis.
+    pub name: String,
+}
+
+/// How requests find their pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Routing {
+    /// Who computes a request.
+    pub strategy: RoutingStrategy,
+    /// A pod refuses a forwarded request when it would wait longer than this, in milliseconds.
+    pub refuse_after_ms: u32,
+    /// Time a request may take when the caller names none, in milliseconds.
+    pub deadline_ms: u32,
+}
+
+impl Default for Routing {
+    fn default() -> Self {
+        Self { strategy: RoutingStrategy::default(), refuse_after_ms: 50, deadline_ms: 1_000 }
+    }
+}
+
+/// Who computes a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum RoutingStrategy {
+    /// The user's home pod by capacity-weighted rendezvous hashing, and the next ones when it is
+    /// busy.
+    #[default]
+    Affinity,
+    /// The less loaded of two random pods.
+    LeastLoaded,
+    /// Each pod in turn, as often as its weight says.
+    WeightedRoundRobin,
+}
+
+/// How long sessions live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sessions {
+    /// A session ends when it was not introspected for so long, in seconds.
+    pub idle_timeout_seconds: u32,
+    /// A session ends so long after its creation, whatever happens, in seconds.
+    pub absolute_timeout_seconds: u32,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { idle_timeout_seconds: 3_600, absolute_timeout_seconds: 43_200 }
+    }
+}
+
+/// The callers' file: who may use the API. It holds digests, so it lives in a Secret but gives no
+/// one a token.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clients {
+    /// All callers.
+    #[serde(default)]
+    pub clients: Vec<Client>,
+}
+
+/// One caller.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// Its name, in logs and metrics.
+    pub name: String,
+    /// The users it may speak of.
+    pub realm: Realm,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// SHA-256 of each token that is it, in hexadecimal; two while a token is being replaced.
+    pub token_sha256: Vec<String>,
+}
+
+/// What a caller may do.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub enum Scope {
+    /// Make new hashes.
+    Hash,
+    /// Verify a password.
+    Verify,
+    /// Log a user in.
+    Login,
+    /// Introspect and revoke sessions.
+    Sessions,
+    /// See the nodes.
+    Nodes,
+}
+
+/// A file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not TOML, or not of this shape. The message of the parser names line and field.
+    #[error("{0}")]
+    Syntax(#[from] toml::de::Error),
+    /// The shape is right and the meaning is not.
+    #[error("{0}")]
+    Meaning(String),
+}
+
+impl HasherConfig {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text)?;
+        config.check().map_err(ConfigError::Meaning)?;
+        Ok(config)
+    }
+
+    /// What the operator writes.
+    ///
+    /// # Errors
+    /// A value that TOML cannot hold; none of these types has one.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string_pretty(self)
+    }
+
+    /// The first thing that makes no sense, in words that say what to do.
+    fn check(&self) -> Result<(), String> {
+        self.password.argon2id.checked().map_err(|error| error.to_string())?;
+        if self.peers.is_some() && self.redis.is_none() {
+            return Err("peers needs redis: pods find each other through it".to_owned());
+        }
+        if self.redis.is_some() && self.users.key_file.is_none() {
+            return Err("redis needs users.key_file: pods must agree on the keys of users".to_owned());
+        }
+        if self.redis.as_ref().is_some_and(|redis| redis.seeds.is_empty()) {
+            return Err("redis.seeds is empty: name at least one node as host:port".to_owned());
+        }
+        let public = !self.listen.api.ip().is_loopback();
+        if public && self.clients_file.is_none() {
+            return Err(format!(
+                "listen.api is {}, which others can reach: set clients_file, or listen on loopback",
+                self.listen.api
+            ));
+        }
+        if public && self.tls.is_none() {
+            return Err(format!(
+                "listen.api is {}, which others can reach: set tls, or listen on loopback",
+                self.listen.api
+            ));
+        }
+        let sessions = self.sessions;
+        if sessions.idle_timeout_seconds == 0
+            || sessions.absolute_timeout_seconds < sessions.idle_timeout_seconds
+        {
+            return Err("sessions: 0 < idle_timeout_seconds <= absolute_timeout_seconds must hold".to_owned());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! A file is read whole or refused in words that say what to do.
+
+use super::*;
+
+fn refused(text: &str) -> String {
+    HasherConfig::from_toml(text).unwrap_err().to_string()
+}
+
+#[test]
+fn an_empty_file_is_a_pod_alone_on_loopback() {
+    let config = HasherConfig::from_toml("").unwrap();
+    assert_eq!(config, HasherConfig::default());
+    assert!(config.listen.api.ip().is_loopback());
+}
+
+#[test]
+fn what_is_written_reads_back() {
+    let tls = Tls { certificate_file: "/tls/tls.crt".into(), private_key_file: "/tls/tls.key".into() };
+    let config = HasherConfig {
+        listen: Listen { api: ([0, 0, 0, 0], 8443).into(), admin: ([0, 0, 0, 0], 9090).into() },
+        tls: Some(tls.clone()),
+        clients_file: Some("/clients/clients.toml".into()),
+        lanes: Some(2),
+        users: Users { key_file: Some("/keys/user".into()), case: UsernameCase::Sensitive },
+        redis: Some(Redis {
+            seeds: vec!["demo-redis:6379".to_owned()],
+            username: Some("hasher".to_owned()),
+            password_file: Some("/redis/hasher".into()),
+        }),
+        peers: Some(Peers {
+            listen: ([0, 0, 0, 0], 8444).into(),
+            tls,
+            ca_file: "/peer/ca.crt".into(),
+            name: "hasher.demo.default.authcluster.dev".to_owned(),
+        }),
+        ..HasherConfig::default()
+    };
+    assert_eq!(HasherConfig::from_toml(&config.to_toml().unwrap()).unwrap(), config);
+}
+
+#[test]
+fn a_typo_is_an_error_that_names_it() {
+    let error = refused("[password.argon2id]\nmemory_mb = 19\n");
+    assert!(error.contains("unknown field `memory_mb`"), "{error}");
+    assert!(error.contains("memory_mib"), "{error}");
+}
+
+#[test]
+fn what_makes_no_sense_says_what_to_do() {
+    let check = |text: &str, expect: &str| assert_eq!(refused(text), expect);
+    check(
+        "[listen]\napi = \"0.0.0.0:8080\"\n",
+        "listen.api is 0.0.0.0:8080, which others can reach: set clients_file, or listen on loopback",
+    );
+    check(
+        "clients_file = \"c\"\n[listen]\napi = \"0.0.0.0:8080\"\n",
+        "listen.api is 0.0.0.0:8080, which others can reach: set tls, or listen on loopback",
+    );
+    check(
+        "[redis]\nseeds = [\"a:6379\"]\n",
+        "redis needs users.key_file: pods must agree on the keys of users",
+    );
+    check(
+        "[users]\nkey_file = \"k\"\n[redis]\nseeds = []\n",
+        "redis.seeds is empty: name at least one node as host:port",
+    );
+    check(
+        "[sessions]\nidle_timeout_seconds = 10\nabsolute_timeout_seconds = 9\n",
+        "sessions: 0 < idle_timeout_seconds <= absolute_timeout_seconds must hold",
+    );
+    check(
+        "[password.argon2id]\nmemory_mib = 4\n",
+        "password.argon2id.memory_mib is 4, and must be between 7 and 2048",
+    );
+}

@@ -1,0 +1,328 @@
+//! Bodies of the HTTP API, and the closed list of its errors.
+//!
+//! Requests are read, never written, so a password or session id cannot be serialised by mistake.
+//! Unknown request fields are refused: a typo in `encoded` must not become "no such user".
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::secret::{Password, PasswordError, SecretString};
+
+/// `POST /v1/hash`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HashRequest {
+    /// Finds the user's home pod; any pod does without it.
+    pub username: Option<String>,
+    password: Option<SecretString>,
+    password_b64: Option<SecretString>,
+}
+
+/// `POST /v1/verify`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyRequest {
+    /// Finds the user's home pod; any pod does without it.
+    pub username: Option<String>,
+    password: Option<SecretString>,
+    password_b64: Option<SecretString>,
+    /// The stored hash.
+    pub encoded: SecretString,
+}
+
+/// `POST /v1/login`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoginRequest {
+    /// Who logs in.
+    pub username: String,
+    password: Option<SecretString>,
+    password_b64: Option<SecretString>,
+    /// The stored hash; `null` says that there is no such user. It must be there, so that a typo is
+    /// not taken for an unknown user.
+    #[serde(deserialize_with = "present_or_null")]
+    pub encoded: Option<SecretString>,
+    /// The session to create when the password is right; none without it.
+    pub session: Option<NewSession>,
+}
+
+/// What the caller asks of a new session.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewSession {
+    /// Text that introspection gives back, at most
+    /// [`crate::limits::SESSION_DATA_BYTES_MAX`] bytes.
+    #[serde(default)]
+    pub data: String,
+}
+
+/// `POST /v1/sessions/introspect` and `/v1/sessions/revoke`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionRequest {
+    /// The session's id.
+    pub session: SecretString,
+}
+
+macro_rules! password_of {
+    ($($request:ty),*) => {$(
+        impl $request {
+            /// The password, from whichever form was sent.
+            ///
+            /// # Errors
+            /// See [`PasswordError`].
+            pub fn password(&mut self) -> Result<Password, PasswordError> {
+                Password::from_forms(self.password.take(), self.password_b64.take().as_ref())
+            }
+        }
+    )*};
+}
+password_of!(HashRequest, VerifyRequest, LoginRequest);
+
+fn present_or_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretString>, D::Error> {
+    Option::deserialize(from)
+}
+
+/// Answer to `POST /v1/hash`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HashReply {
+    /// The new hash, a PHC string.
+    pub encoded: String,
+}
+
+/// Answer to `POST /v1/verify`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyReply {
+    /// Whether the password is right.
+    #[serde(rename = "match")]
+    pub matches: bool,
+    /// Whether the hash should be made anew; only ever true with a match.
+    pub needs_rehash: bool,
+    /// Why.
+    pub reasons: Vec<RehashReason>,
+    /// What the stored hash is.
+    pub scheme: Scheme,
+}
+
+/// Why a hash should be made anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RehashReason {
+    /// Another function than the policy's.
+    Scheme,
+    /// An older version of the function.
+    Version,
+    /// Less memory than the policy asks for.
+    Memory,
+    /// Fewer passes than the policy asks for.
+    Iterations,
+    /// A shorter salt than a new hash gets.
+    SaltLength,
+    /// A shorter output than a new hash gets.
+    OutputLength,
+}
+
+/// The function that made a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scheme {
+    /// RFC 9106, the recommended variant.
+    Argon2id,
+    /// RFC 9106, data-independent.
+    Argon2i,
+    /// RFC 9106, data-dependent.
+    Argon2d,
+}
+
+/// Answer to `POST /v1/login`. The same for a wrong password and for a user that does not exist.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginReply {
+    /// Whether the password is right.
+    #[serde(rename = "match")]
+    pub matches: bool,
+    /// Whether the hash should be made anew.
+    pub needs_rehash: bool,
+    /// Why.
+    pub reasons: Vec<RehashReason>,
+    /// The new session, when one was asked for and the password is right.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub session: Option<CreatedSession>,
+}
+
+/// A new session.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreatedSession {
+    /// Its id: a secret of the user's.
+    pub id: String,
+    /// Seconds until it ends for good.
+    pub expires_in_seconds: u64,
+}
+
+/// Answer to `POST /v1/sessions/introspect`, in the manner of RFC 7662: all that is said of a session
+/// that is not valid is that it is not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntrospectReply {
+    /// Whether the session is valid.
+    pub active: bool,
+    /// Whose it is, as spelled at login.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub username: Option<String>,
+    /// What the caller stored with it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub data: Option<String>,
+    /// Seconds until it ends unless it is introspected again.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub expires_in_seconds: Option<u64>,
+}
+
+/// Answer to `POST /v1/sessions/revoke`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevokeReply {
+    /// Whether there was a valid session to end. It is ended in any case.
+    pub revoked: bool,
+}
+
+/// Answer to `GET /v1/nodes`: this pod's view.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodesReply {
+    /// The pod that answers.
+    pub node: String,
+    /// All pods that it knows, by name.
+    pub nodes: Vec<NodeView>,
+}
+
+/// One pod in another one's eyes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeView {
+    /// Its name.
+    pub node: String,
+    /// Its hashing threads.
+    pub lanes: u32,
+    /// Its capacity weight, in units per second; 0 = nothing new is sent.
+    pub weight: u64,
+    /// Work outstanding, in units, when last heard.
+    pub load: u64,
+    /// The version of its program.
+    pub version: String,
+}
+
+/// A problem (RFC 9457), as the body of every answer that is not 2xx.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Identifies the kind of problem.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind in a few words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The kind, for programs.
+    pub code: Code,
+    /// What is wrong with this request, and what to do. Holds nothing secret.
+    pub detail: String,
+}
+
+/// Every kind of problem the API can answer with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Code {
+    /// 400: the body is no JSON of the documented shape, or a field makes no sense.
+    MalformedRequest,
+    /// 401: no token, or an unknown one.
+    Unauthenticated,
+    /// 403: the caller lacks the scope.
+    Forbidden,
+    /// 404: no such path.
+    NotFound,
+    /// 405: the path knows other methods.
+    MethodNotAllowed,
+    /// 413: the body is too large.
+    PayloadTooLarge,
+    /// 415: the body is not declared as JSON.
+    UnsupportedMediaType,
+    /// 422: the stored hash is of no known format.
+    UnsupportedFormat,
+    /// 422: the stored hash asks for more work than is allowed.
+    CostOutOfBounds,
+    /// 422: the password is longer than allowed.
+    PasswordTooLong,
+    /// 500: a fault of the hasher.
+    Internal,
+    /// 503: no pod can finish in time.
+    Overloaded,
+    /// 503: the store of sessions cannot be reached.
+    SessionsUnavailable,
+}
+
+impl Code {
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::MalformedRequest => 400,
+            Self::Unauthenticated => 401,
+            Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::PayloadTooLarge => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::UnsupportedFormat | Self::CostOutOfBounds | Self::PasswordTooLong => 422,
+            Self::Internal => 500,
+            Self::Overloaded | Self::SessionsUnavailable => 503,
+        }
+    }
+
+    /// The code in a few words.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::MalformedRequest => "Malformed request",
+            Self::Unauthenticated => "Caller not known",
+            Self::Forbidden => "Scope missing",
+            Self::NotFound => "No such path",
+            Self::MethodNotAllowed => "Method not allowed",
+            Self::PayloadTooLarge => "Body too large",
+            Self::UnsupportedMediaType => "Body is not JSON",
+            Self::UnsupportedFormat => "Unsupported hash format",
+            Self::CostOutOfBounds => "Hash cost out of bounds",
+            Self::PasswordTooLong => "Password too long",
+            Self::Internal => "Internal error",
+            Self::Overloaded => "Overloaded",
+            Self::SessionsUnavailable => "Sessions unavailable",
+        }
+    }
+
+    /// The code as it is spelled in JSON and in metric labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MalformedRequest => "malformed-request",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not-found",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::PayloadTooLarge => "payload-too-large",
+            Self::UnsupportedMediaType => "unsupported-media-type",
+            Self::UnsupportedFormat => "unsupported-format",
+            Self::CostOutOfBounds => "cost-out-of-bounds",
+            Self::PasswordTooLong => "password-too-long",
+            Self::Internal => "internal",
+            Self::Overloaded => "overloaded",
+            Self::SessionsUnavailable => "sessions-unavailable",
+        }
+    }
+
+    /// The body of an answer.
+    #[must_use]
+    pub fn problem(self, detail: impl Into<String>) -> Problem {
+        Problem {
+            kind: format!("urn:authcluster:problem:{}", self.as_str()),
+            title: self.title().to_owned(),
+            status: self.status(),
+            code: self,
+            detail: detail.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

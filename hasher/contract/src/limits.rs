@@ -1,0 +1,60 @@
+//! Every maximum that both programs must know, each with its reason.
+//!
+//! A limit that only one program enforces lives beside the code that enforces it.
+
+/// Longest password in bytes. NIST SP 800-63B asks for at least 64 characters; 1 KiB leaves room
+/// for pass phrases in any script, and hashing cost does not depend on it. Halved, a long phrase in
+/// a four-byte script may no longer fit; doubled, nothing is gained.
+pub const PASSWORD_BYTES_MAX: usize = 1024;
+
+/// Longest username in bytes, before normalisation. An email address has at most 254 (RFC 5321,
+/// section 4.5.3.1.3).
+pub const USERNAME_BYTES_MAX: usize = 512;
+
+/// Longest stored hash in bytes. The longest known PHC strings, with 1 KiB outputs, stay below it.
+pub const ENCODED_BYTES_MAX: usize = 4096;
+
+/// Largest caller data of one session in bytes. Redis holds every session in memory: 4 KiB at a
+/// million sessions is 4 GiB already.
+pub const SESSION_DATA_BYTES_MAX: usize = 4096;
+
+/// Largest request body in bytes: password, hash and session data, each escaped as `\u00XX` at
+/// worst, and the JSON around them.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Smallest Argon2 memory cost that a policy may ask for, in MiB. OWASP's weakest recommended set
+/// is 7 MiB with five passes.
+pub const POLICY_MEMORY_MIB_MIN: u32 = 7;
+
+/// Largest Argon2 memory cost that a policy may ask for, in MiB: RFC 9106's first choice is 2 GiB.
+pub const POLICY_MEMORY_MIB_MAX: u32 = 2048;
+
+/// Largest number of passes that a policy may ask for. Above it, more memory is the better buy.
+pub const POLICY_ITERATIONS_MAX: u32 = 64;
+
+/// Largest Argon2 parallelism that a policy may ask for. Lanes of one hash are computed in turn, so
+/// more buys the defender nothing; 16 admits what other systems have stored.
+pub const POLICY_PARALLELISM_MAX: u32 = 16;
+
+/// Largest capacity weight of one node, in units per second. A current core does about 8,000; a
+/// pod with a thousand of them stays below. A larger number in Redis is a mistake or an attack.
+pub const WEIGHT_MAX: u64 = 16_000_000;
+
+/// Most hasher lanes in one pod.
+pub const LANES_MAX: u32 = 256;
+
+/// Longest node name: a Kubernetes pod name is a DNS-1123 subdomain.
+pub const NODE_ID_BYTES_MAX: usize = 253;
+
+/// Longest caller or realm name.
+pub const NAME_BYTES_MAX: usize = 63;
+
+/// A heartbeat (`node_load`) outlives its writer by this much, in milliseconds.
+pub const HEARTBEAT_TTL_MS: u64 = 10_000;
+
+/// Time between two heartbeats, in milliseconds: twenty may be lost before a node is taken for
+/// dead.
+pub const HEARTBEAT_INTERVAL_MS: u64 = 500;
+
+/// Time between two writes of a node's record in `nodes`, in milliseconds.
+pub const RECORD_INTERVAL_MS: u64 = 5_000;

@@ -1,0 +1,203 @@
+//! One canonical form of a username, and the keys that stand for users and addresses in Redis.
+//!
+//! Router, limiter, locks and sessions all use the key made here, so that no alias of a name slips
+//! past one of them (Vault CVE-2025-6004). A key is an HMAC under a secret of the AuthCluster: a dump
+//! of Redis names nobody, and nobody outside can aim at a user's slot or node.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use hmac::{Hmac, KeyInit, Mac};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use unicode_normalization::UnicodeNormalization;
+use zeroize::Zeroizing;
+
+use crate::limits::{NAME_BYTES_MAX, USERNAME_BYTES_MAX};
+
+/// What letter case means in usernames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum UsernameCase {
+    /// `Alice` and `alice` are one user: the safe choice for limits, and what email providers do.
+    #[default]
+    Insensitive,
+    /// `Alice` and `alice` are two users.
+    Sensitive,
+}
+
+/// The part of the user space that a caller may speak of; it comes from the caller's token.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Realm(String);
+
+/// A name that no caller or realm can have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a name: use 1 to {NAME_BYTES_MAX} of a-z, 0-9 and '-'")]
+pub struct RealmError(String);
+
+impl Realm {
+    /// Checks and takes a realm's name.
+    ///
+    /// # Errors
+    /// A name that is no DNS-1123 label.
+    pub fn new(name: &str) -> Result<Self, RealmError> {
+        let letters = name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        if letters && !name.is_empty() && name.len() <= NAME_BYTES_MAX {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(RealmError(name.to_owned()))
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Realm {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+impl fmt::Display for Realm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Stands for one user of one realm: 128 bits in hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UserKey(String);
+
+impl UserKey {
+    /// The hexadecimal digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Stands for one network address: a whole IPv4 address, or the /64 of an IPv6 one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AddressKey(String);
+
+impl AddressKey {
+    /// The hexadecimal digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a username cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UsernameError {
+    /// Nothing is left of it.
+    #[error("the username is empty")]
+    Empty,
+    /// Longer than [`USERNAME_BYTES_MAX`].
+    #[error("the username is longer than {USERNAME_BYTES_MAX} bytes")]
+    TooLong,
+    /// Holds a control character, which no display shows.
+    #[error("the username holds a control character")]
+    ControlCharacter,
+}
+
+/// The secret that turns names into keys. Generated once per AuthCluster and never rotated: with
+/// another one every session, limit and lock would be another user's.
+#[derive(Clone)]
+pub struct UserKeyMaker {
+    secret: Zeroizing<Vec<u8>>,
+    case: UsernameCase,
+}
+
+/// A secret that is too short to be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the user key must be at least 32 bytes")]
+pub struct UserKeyTooShort;
+
+impl UserKeyMaker {
+    /// Takes the secret and the rule for letter case.
+    ///
+    /// # Errors
+    /// [`UserKeyTooShort`].
+    pub fn new(secret: Vec<u8>, case: UsernameCase) -> Result<Self, UserKeyTooShort> {
+        let secret = Zeroizing::new(secret);
+        if secret.len() < 32 { Err(UserKeyTooShort) } else { Ok(Self { secret, case }) }
+    }
+
+    /// The key of a user.
+    ///
+    /// # Errors
+    /// See [`UsernameError`].
+    pub fn user(&self, realm: &Realm, username: &str) -> Result<UserKey, UsernameError> {
+        let name = canonical(username, self.case)?;
+        Ok(UserKey(self.digest(&[b"user", realm.as_str().as_bytes(), name.as_bytes()])))
+    }
+
+    /// The key of an address.
+    #[must_use]
+    pub fn address(&self, address: IpAddr) -> AddressKey {
+        AddressKey(match address.to_canonical() {
+            IpAddr::V4(v4) => self.digest(&[b"ipv4", &v4.octets()]),
+            IpAddr::V6(v6) => {
+                let network = u128::from(v6) >> 64;
+                self.digest(&[b"ipv6", &network.to_be_bytes()])
+            }
+        })
+    }
+
+    /// Each part with its length before it, so that no two lists of parts are the same bytes.
+    fn digest(&self, parts: &[&[u8]]) -> String {
+        // HMAC takes keys of every length, so the error cannot occur; a key of zeros would make the
+        // digest useless as a secret, not wrong, and the length is checked in `new`.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.secret) else {
+            return String::new();
+        };
+        for part in parts {
+            mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            mac.update(part);
+        }
+        let digest = mac.finalize().into_bytes();
+        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl fmt::Debug for UserKeyMaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UserKeyMaker({:?}, ..)", self.case)
+    }
+}
+
+/// The one form of a username: NFC, surrounding white space removed, lower case where case means
+/// nothing.
+///
+/// # Errors
+/// See [`UsernameError`].
+pub fn canonical(username: &str, case: UsernameCase) -> Result<String, UsernameError> {
+    if username.len() > USERNAME_BYTES_MAX {
+        return Err(UsernameError::TooLong);
+    }
+    let composed: String = username.trim().nfc().collect();
+    if composed.is_empty() {
+        return Err(UsernameError::Empty);
+    }
+    if composed.chars().any(char::is_control) {
+        return Err(UsernameError::ControlCharacter);
+    }
+    Ok(match case {
+        UsernameCase::Sensitive => composed,
+        // Lower-casing can decompose (U+0130), so compose again.
+        UsernameCase::Insensitive => composed.to_lowercase().nfc().collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! Aliases meet, realms do not, and lengths keep parts apart.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn maker() -> UserKeyMaker {
+    UserKeyMaker::new(vec![7; 32], UsernameCase::Insensitive).unwrap()
+}
+
+fn realm(name: &str) -> Realm {
+    Realm::new(name).unwrap()
+}
+
+#[test]
+fn spellings_of_one_name_are_one_user() {
+    let key = |name: &str| maker().user(&realm("shop"), name).unwrap();
+    for alias in ["alice", "ALICE", " alice ", "Alice\n"] {
+        assert_eq!(key(alias), key("alice"), "{alias:?}");
+    }
+    assert_eq!(key("jose\u{301}"), key("JOS\u{c9}"));
+    assert_ne!(key("alice"), key("alicia"));
+}
+
+#[test]
+fn case_counts_where_the_team_says_so() {
+    let maker = UserKeyMaker::new(vec![7; 32], UsernameCase::Sensitive).unwrap();
+    let key = |name: &str| maker.user(&realm("shop"), name).unwrap();
+    assert_ne!(key("alice"), key("Alice"));
+}
+
+#[test]
+fn realms_and_names_never_run_together() {
+    let maker = maker();
+    assert_ne!(maker.user(&realm("a"), "bc").unwrap(), maker.user(&realm("ab"), "c").unwrap());
+    assert_ne!(maker.user(&realm("a"), "admin").unwrap(), maker.user(&realm("b"), "admin").unwrap());
+}
+
+#[test]
+fn a_key_is_the_known_hmac() {
+    // printf '\0\0\0\0\0\0\0\4user\0\0\0\0\0\0\0\4shop\0\0\0\0\0\0\0\5alice' |
+    //   openssl dgst -sha256 -mac hmac -macopt hexkey:0707...07 | cut -c1-32
+    let key = maker().user(&realm("shop"), "alice").unwrap();
+    assert_eq!(key.as_str(), "84d3c8b781db37483bd48b196e1db300");
+}
+
+#[test]
+fn names_that_cannot_be_used_say_why() {
+    let check = |name: &str, expect: UsernameError| {
+        assert_eq!(maker().user(&realm("shop"), name).unwrap_err(), expect);
+    };
+    check("", UsernameError::Empty);
+    check(" \t ", UsernameError::Empty);
+    check("a\0b", UsernameError::ControlCharacter);
+    check(&"a".repeat(USERNAME_BYTES_MAX + 1), UsernameError::TooLong);
+}
+
+#[test]
+fn addresses_of_one_ipv6_network_are_one_and_mapped_ipv4_is_ipv4() {
+    let key = |address: &str| maker().address(address.parse().unwrap());
+    assert_eq!(key("2001:db8::1"), key("2001:db8::ffff"));
+    assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
+    assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
+    assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
+}
+
+#[test]
+fn a_short_secret_is_refused() {
+    assert_eq!(UserKeyMaker::new(vec![0; 31], UsernameCase::Sensitive).unwrap_err(), UserKeyTooShort);
+}
+
+proptest! {
+    #[test]
+    fn the_canonical_form_is_its_own(name in "\\PC{1,40}") {
+        if let Ok(once) = canonical(&name, UsernameCase::Insensitive) {
+            prop_assert_eq!(canonical(&once, UsernameCase::Insensitive).unwrap(), once);
+        }
+    }
+}
