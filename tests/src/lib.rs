@@ -1,1 +1,15 @@
-//! Harness of the tests that need real parts: Redis servers, Kubernetes, processes of the product.
+//! Harness of the tests that need real parts: Redis servers, processes of the product, Kubernetes.
+//!
+//! Everything here starts real processes on loopback and stops them, by their ids, when its handle
+//! is dropped. Nothing is skipped: a missing program is an error that says how to install it.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a harness waits with real bounds, so it reads the clock; the product takes `now` as an argument"
+)]
+
+pub mod eventually;
+pub mod redis;
+
+mod ports;
+mod process;

@@ -1,0 +1,3 @@
+//! What only a real Redis Cluster can show. Every test starts its own servers on loopback.
+
+mod harness;
