@@ -1,0 +1,13 @@
+//! The resource that a person writes: `AuthCluster`, `authcluster.dev/v1alpha1`.
+//!
+//! The types are the manual: their comments are what `kubectl explain` prints. Field names carry
+//! their unit, defaults are in the schema, and what must not be is refused by the API server through
+//! CEL rules. This module holds types only; what they mean is decided in `plan`.
+
+pub mod conditions;
+pub mod names;
+pub mod spec;
+pub mod status;
+
+pub use spec::{AuthCluster, AuthClusterSpec};
+pub use status::AuthClusterStatus;

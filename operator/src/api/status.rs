@@ -1,0 +1,94 @@
+//! What the operator says of an `AuthCluster`: the status subresource.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the operator last saw and what it is doing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuthClusterStatus {
+    /// The generation of the resource that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Ready, Reconciling, Stalled (as kstatus reads them), `RedisAvailable`, `HasherAvailable`,
+    /// `CapacityPushed`, `FeaturesPending`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "conditions_schema")]
+    pub conditions: Vec<Condition>,
+    /// What the operator is doing now, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
+    /// Hasher pods that exist, for the scale subresource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<i32>,
+    /// Label selector of the hasher pods, in text form, for the scale subresource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
+    /// The hashers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hashers: Option<HashersStatus>,
+    /// The Redis Cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redis: Option<RedisStatus>,
+}
+
+/// The hashers as they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HashersStatus {
+    /// Pods that serve, of those asked for: `3/3`.
+    pub ready: String,
+    /// The sum of all capacity weights, in units (MiB-passes) per second. Written again only after a
+    /// change of a tenth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity_units_per_second: Option<i64>,
+    /// When `capacityUnitsPerSecond` was last written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "time_schema")]
+    pub capacity_at: Option<Time>,
+}
+
+/// The Redis Cluster as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RedisStatus {
+    /// Whether the cluster was formed once. It is never formed again: what is missing is repaired.
+    #[serde(default)]
+    pub formed: bool,
+    /// Shards that own slots and whose primary serves.
+    #[serde(default)]
+    pub shards: i32,
+    /// Slots with a serving owner, of 16,384.
+    #[serde(default)]
+    pub slots_covered: i32,
+    /// Shards and slots in short: `3/3 16384`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+}
+
+/// The schema of `[]metav1.Condition`, a list that merges by type.
+fn conditions_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "array",
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["type"],
+        "items": {
+            "type": "object",
+            "required": ["type", "status", "reason", "message", "lastTransitionTime"],
+            "properties": {
+                "type": {"type": "string", "maxLength": 316},
+                "status": {"type": "string", "enum": ["True", "False", "Unknown"]},
+                "reason": {"type": "string", "maxLength": 1024},
+                "message": {"type": "string", "maxLength": 32768},
+                "observedGeneration": {"type": "integer", "format": "int64", "minimum": 0},
+                "lastTransitionTime": {"type": "string", "format": "date-time"},
+            },
+        },
+    })
+}
+
+/// The schema of a point in time.
+fn time_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"type": "string", "format": "date-time", "nullable": true})
+}

@@ -1,0 +1,4 @@
+//! Placeholder.
+
+pub mod kubernetes;
+pub mod redis;
