@@ -8,6 +8,7 @@
     reason = "a harness waits with real bounds, so it reads the clock; the product takes `now` as an argument"
 )]
 
+pub mod caller;
 pub mod eventually;
 pub mod redis;
 

@@ -4,6 +4,8 @@
 //! A failure names file and line and says where the thing belongs. Rules match text, not syntax:
 //! cheap, and enough to make crossing a wall a decision instead of an accident.
 
+#![expect(clippy::expect_used, reason = "a test says what it expected and stops")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +23,8 @@ struct Wall {
     instead: &'static str,
 }
 
-const PURE: &[&str] = &["hasher/contract/src/", "hasher/src/policy", "operator/src/plan", "operator/src/api"];
+const PURE: &[&str] =
+    &["hasher/contract/src/", "hasher/src/policy", "operator/src/plan", "operator/src/api"];
 
 const WALLS: &[Wall] = &[
     Wall {
@@ -51,7 +54,14 @@ const WALLS: &[Wall] = &[
     Wall {
         inside: PURE,
         except: &[],
-        forbidden: &["redis::cmd", "redis::Client", "redis::aio", "kube::Client", "kube::Api", "kube::client"],
+        forbidden: &[
+            "redis::cmd",
+            "redis::Client",
+            "redis::aio",
+            "kube::Client",
+            "kube::Api",
+            "kube::client",
+        ],
         instead: "clients belong in store/, observe/ and apply/",
     },
     Wall {
@@ -150,8 +160,15 @@ fn collect(folder: &Path, root: &Path, sources: &mut Vec<Source>) {
         if path.is_dir() {
             collect(&path, root, sources);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let name = path.strip_prefix(root).expect("below the root").to_string_lossy().replace('\\', "/");
-            sources.push(Source { path: name, text: fs::read_to_string(&path).expect("source is UTF-8") });
+            let name = path
+                .strip_prefix(root)
+                .expect("below the root")
+                .to_string_lossy()
+                .replace('\\', "/");
+            sources.push(Source {
+                path: name,
+                text: fs::read_to_string(&path).expect("source is UTF-8"),
+            });
         }
     }
 }
