@@ -1,1 +1,15 @@
-//! Placeholder.
+//! The AuthCluster pod: hash, verify and login over HTTP, on hashing threads whose memory is there
+//! before the work is admitted.
+//!
+//! Layers: `main -> start -> server -> routes -> flows -> { policy | store | work | peer }`. Routes
+//! extract and reply, flows order the steps, `policy` decides and is pure. Work is done by
+//! [`work::Local`] on this pod's lanes, or by another pod behind the same [`work::Work`].
+
+pub mod clock;
+pub mod formats;
+pub mod peer;
+pub mod policy;
+pub mod registry;
+pub mod store;
+pub mod telemetry;
+pub mod work;

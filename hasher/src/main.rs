@@ -1,2 +1,3 @@
-//! Placeholder.
+//! Parse, start, exit code. Nothing else.
+
 fn main() {}

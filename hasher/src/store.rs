@@ -6,6 +6,8 @@
 //! Times to live are durations, and the store's own clock counts them down, so that pods with
 //! different clocks agree (sourcegraph#56826).
 
+pub mod redis;
+
 use std::time::Duration;
 
 use authcluster_contract::cost::Units;

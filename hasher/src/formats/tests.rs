@@ -1,0 +1,1 @@
+//! Strings that are read, and strings that are refused.

@@ -1,0 +1,4 @@
+//! Every decision of the hasher, as pure functions: no async, no clock, no randomness, no I/O. Time
+//! is an argument.
+
+pub mod routing;

@@ -1,0 +1,74 @@
+//! What to do with one request after each answer of a node.
+//!
+//! A refusal is not a failure: the node is well and says that it is busy, so it costs the request
+//! nothing but the question, and never counts against the node. A failure is a node that could not
+//! be reached or broke off; hashing twice is harmless, so the request goes elsewhere once.
+
+use authcluster_contract::node::NodeId;
+
+/// Refusals after which no further node is asked: in simulation two questions find a free node
+/// nearly always, and a third costs more than waiting.
+pub const REFUSALS_MAX: usize = 2;
+
+/// Failures after which the pod computes the request itself: more of them say that this pod is cut
+/// off, not that the others are gone.
+pub const FAILURES_MAX: usize = 2;
+
+/// The next thing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Ask this node, which may refuse when the request would wait.
+    Ask(NodeId),
+    /// Give it to this node, which refuses only what cannot be done in time.
+    Insist(NodeId),
+    /// Compute it here, if it can be done in time.
+    RunHere,
+}
+
+/// One request on its way to the node that computes it.
+#[derive(Clone, Debug)]
+pub struct Attempts {
+    /// Not asked yet, the best last.
+    left: Vec<NodeId>,
+    /// Asked and busy, with the wait each one named.
+    busy: Vec<(u64, NodeId)>,
+    failures: usize,
+}
+
+impl Attempts {
+    /// Starts with the order of the candidates.
+    pub fn new(order: impl IntoIterator<Item = NodeId>) -> Self {
+        let mut left: Vec<NodeId> = order.into_iter().collect();
+        left.reverse();
+        Self { left, busy: Vec::new(), failures: 0 }
+    }
+
+    /// The next thing to do.
+    pub fn next(&mut self) -> Step {
+        if self.failures >= FAILURES_MAX {
+            return Step::RunHere;
+        }
+        if self.busy.len() < REFUSALS_MAX
+            && let Some(node) = self.left.pop()
+        {
+            return Step::Ask(node);
+        }
+        match self.busy.iter().enumerate().min_by_key(|(_, (wait_ms, _))| *wait_ms) {
+            Some((index, _)) => Step::Insist(self.busy.swap_remove(index).1),
+            None => Step::RunHere,
+        }
+    }
+
+    /// The node that was asked would let the request wait so long.
+    pub fn refused(&mut self, node: NodeId, wait_ms: u64) {
+        self.busy.push((wait_ms, node));
+    }
+
+    /// The node could not be reached, or broke off.
+    pub fn failed(&mut self) {
+        self.failures = self.failures.saturating_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests;

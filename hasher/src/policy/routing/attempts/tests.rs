@@ -1,0 +1,56 @@
+//! One row: the order, what each node answers when asked, and the steps that follow.
+//!
+//! An answer is a number of milliseconds (refused), `x` (failed) or `ok`.
+
+use super::*;
+
+fn id(name: &str) -> NodeId {
+    name.parse().expect("a node name")
+}
+
+fn check(order: &str, answers: &str, expect: &str) {
+    let mut attempts = Attempts::new(order.split_whitespace().map(id));
+    let mut answers = answers.split_whitespace();
+    let mut steps = Vec::new();
+    loop {
+        let (name, node) = match attempts.next() {
+            Step::Ask(node) => (format!("ask {node}"), node),
+            Step::Insist(node) => (format!("insist {node}"), node),
+            Step::RunHere => {
+                steps.push("here".to_owned());
+                break;
+            }
+        };
+        let is_final = name.starts_with("insist");
+        steps.push(name);
+        match answers.next().expect("an answer for each step") {
+            "ok" => break,
+            "x" => attempts.failed(),
+            wait_ms if is_final => panic!("an insisted job was refused with {wait_ms}"),
+            wait_ms => attempts.refused(node, wait_ms.parse().expect("milliseconds")),
+        }
+    }
+    assert_eq!(steps.join(", "), expect, "order {order}");
+}
+
+#[test]
+fn refusals_end_with_the_least_bad() {
+    check("a b c", "ok", "ask a");
+    check("a b c", "60 ok", "ask a, ask b");
+    check("a b c", "60 90 ok", "ask a, ask b, insist a");
+    check("a b c", "90 60 ok", "ask a, ask b, insist b");
+    check("a b c", "60 60 ok", "ask a, ask b, insist a");
+    check("a", "60 ok", "ask a, insist a");
+}
+
+#[test]
+fn one_failure_goes_elsewhere_and_two_stay_here() {
+    check("a b c", "x ok", "ask a, ask b");
+    check("a b c", "x x", "ask a, ask b, here");
+    check("a b c", "x 60 90 ok", "ask a, ask b, ask c, insist b");
+    check("a b c", "60 x 90 ok", "ask a, ask b, ask c, insist a");
+    check("a b", "x 60 x", "ask a, ask b, insist b, here");
+    check("a b c", "60 90 x ok", "ask a, ask b, insist a, insist b");
+    check("a", "x", "ask a, here");
+    check("", "", "here");
+}

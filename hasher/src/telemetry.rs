@@ -1,0 +1,5 @@
+//! Named tasks, logs and metrics.
+
+mod tasks;
+
+pub use self::tasks::Tasks;

@@ -1,0 +1,146 @@
+//! Hashing as a job that any pod can do: what there is to do, on which terms, and how it came out.
+//!
+//! [`Local`] does it on this pod's lanes. The router does the same through other pods, behind the
+//! same [`Work`], and the peer endpoint calls exactly [`Local::run`]. A refusal says how long the
+//! earliest lane is busy; it is an answer, not a failure.
+
+mod local;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use authcluster_contract::cost::{Cost, Units};
+use authcluster_contract::secret::Password;
+use authcluster_contract::user::UserKey;
+use futures::future::BoxFuture;
+
+use crate::formats::Stored;
+use crate::store::NodeEntry;
+
+pub use self::local::Local;
+
+/// How a job comes out, in the end.
+pub type WorkFuture<'a> = BoxFuture<'a, Result<Outcome, WorkError>>;
+
+/// Whoever gets jobs done.
+pub trait Work: Send + Sync + 'static {
+    /// Does one job before its deadline, or refuses. The user's key finds the user's home pod; any
+    /// pod does without one.
+    fn compute<'a>(
+        &'a self,
+        user: Option<&'a UserKey>,
+        job: Job,
+        deadline: Instant,
+    ) -> WorkFuture<'a>;
+
+    /// The nodes that share the work, as this pod knows them; itself, when it is alone.
+    fn nodes(&self) -> Vec<NodeEntry>;
+}
+
+/// One piece of work, with everything that it needs. Passwords are the bytes that the caller sent:
+/// whoever computes normalises them.
+#[derive(Clone, Debug)]
+pub enum Job {
+    /// Make a new Argon2id hash.
+    Hash {
+        /// The password.
+        password: Password,
+        /// What it is to cost.
+        cost: Cost,
+    },
+    /// Compare a password with a stored hash.
+    Verify {
+        /// The password.
+        password: Password,
+        /// The hash, within this pod's bounds.
+        stored: Arc<Stored>,
+    },
+}
+
+impl Job {
+    /// What one computation costs.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        match self {
+            Self::Hash { cost, .. } => *cost,
+            Self::Verify { stored, .. } => stored.cost(),
+        }
+    }
+
+    /// The work that it may take: a verify whose password is not in NFC may need a second try.
+    #[must_use]
+    pub fn units(&self) -> Units {
+        let once = self.cost().units();
+        match self {
+            Self::Verify { password, .. } if crate::formats::nfc(password).is_some() => {
+                once.saturating_add(once)
+            }
+            Self::Hash { .. } | Self::Verify { .. } => once,
+        }
+    }
+}
+
+/// What whoever hands over a job can live with.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// The job must be finished by then.
+    pub deadline: Instant,
+    /// Refuse instead of waiting longer than this for a lane.
+    pub wait_max: Option<Duration>,
+}
+
+/// A finished job.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The new hash, a PHC string.
+    Hashed(String),
+    /// Whether the password is the stored one.
+    Verified(bool),
+}
+
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Hashed(_) => "Hashed(..)",
+            Self::Verified(_) => "Verified(..)",
+        })
+    }
+}
+
+/// A job that was not done because there is too much to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Time until the earliest lane is free.
+    pub wait: Duration,
+}
+
+/// Why there is no outcome.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkError {
+    /// No lane can finish it in time.
+    #[error("no lane can finish in time; the earliest is free in {} ms", .0.wait.as_millis())]
+    Refused(Refused),
+    /// It went wrong; names no content.
+    #[error("the hash could not be computed")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// The work that callers have offered at this pod since it started, shed work included: counted
+/// once, at the pod that the caller spoke to. Its rate tells the autoscaler what is wanted.
+#[derive(Debug, Default)]
+pub struct Offered(AtomicU64);
+
+impl Offered {
+    /// Adds one request's work.
+    pub fn add(&self, units: Units) {
+        self.0.fetch_add(units.0, Ordering::Relaxed);
+    }
+
+    /// All of it so far; it only grows.
+    #[must_use]
+    pub fn total(&self) -> Units {
+        Units(self.0.load(Ordering::Relaxed))
+    }
+}
