@@ -6,7 +6,9 @@
 //! [`work::Local`] on this pod's lanes, or by another pod behind the same [`work::Work`].
 
 pub mod clock;
+pub mod engine;
 pub mod formats;
+pub mod lanes;
 pub mod peer;
 pub mod policy;
 pub mod registry;

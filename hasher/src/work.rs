@@ -19,7 +19,7 @@ use futures::future::BoxFuture;
 use crate::formats::Stored;
 use crate::store::NodeEntry;
 
-pub use self::local::Local;
+pub use self::local::{Identity, Local};
 
 /// How a job comes out, in the end.
 pub type WorkFuture<'a> = BoxFuture<'a, Result<Outcome, WorkError>>;

@@ -8,44 +8,81 @@ use authcluster_contract::cost::Units;
 use authcluster_contract::node::{NodeId, NodeRecord};
 use authcluster_contract::user::UserKey;
 
-use super::{Job, Offered, Terms, Work, WorkFuture};
+use super::{Job, Offered, Terms, Work, WorkError, WorkFuture};
+use crate::clock;
 use crate::formats::Bounds;
+use crate::lanes::Lanes;
+use crate::policy::pricing::Price;
 use crate::store::NodeEntry;
 
 /// This pod's lanes, and what it says of itself.
 #[derive(Debug)]
 pub struct Local {
-    node: NodeId,
-    address: SocketAddr,
-    bounds: Bounds,
+    identity: Identity,
+    lanes: Lanes,
     offered: Arc<Offered>,
 }
 
+/// What does not change while the pod lives.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Its name.
+    pub node: NodeId,
+    /// Where peers reach it; alone, where callers do.
+    pub address: SocketAddr,
+    /// Its hashing threads.
+    pub lanes: u32,
+    /// The stored hashes that it can work on.
+    pub bounds: Bounds,
+}
+
+/// The lanes have ended; a job was still put to them.
+#[derive(Debug, thiserror::Error)]
+#[error("the hashing threads have ended")]
+struct Ended;
+
 impl Local {
+    /// Takes the lanes.
+    #[must_use]
+    pub fn new(identity: Identity, lanes: Lanes) -> Self {
+        Self { identity, lanes, offered: Arc::default() }
+    }
+
     /// Puts a job to the lanes: refused at once, or done when the future ends. A job that waits is
     /// cancelled when the future is dropped, and one that runs is finished.
     #[must_use]
     pub fn run(&self, job: Job, terms: Terms) -> WorkFuture<'static> {
-        let _ = (job, terms);
-        Box::pin(std::future::pending())
+        let admitted = self.lanes.admit(clock::now(), job, terms);
+        Box::pin(async move {
+            match admitted {
+                Err(refused) => Err(WorkError::Refused(refused)),
+                Ok(reply) => reply.await.unwrap_or_else(|_| Err(WorkError::Failed(Box::new(Ended)))),
+            }
+        })
     }
 
     /// This pod's name.
     #[must_use]
     pub fn node(&self) -> &NodeId {
-        &self.node
+        &self.identity.node
     }
 
     /// The stored hashes that this pod can work on.
     #[must_use]
     pub fn bounds(&self) -> Bounds {
-        self.bounds
+        self.identity.bounds
     }
 
     /// Work admitted and not finished.
     #[must_use]
     pub fn load(&self) -> Units {
-        Units::ZERO
+        self.lanes.load()
+    }
+
+    /// What work costs on one lane.
+    #[must_use]
+    pub fn price(&self) -> Price {
+        self.lanes.price()
     }
 
     /// Work that callers have offered here.
@@ -58,9 +95,9 @@ impl Local {
     #[must_use]
     pub fn record(&self) -> NodeRecord {
         NodeRecord {
-            address: self.address,
-            lanes: 1,
-            speed: 1,
+            address: self.identity.address,
+            lanes: self.identity.lanes,
+            speed: self.lanes.price().speed(),
             offered: 0,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -68,13 +105,18 @@ impl Local {
 }
 
 impl Work for Local {
-    fn compute<'a>(&'a self, _: Option<&'a UserKey>, job: Job, deadline: Instant) -> WorkFuture<'a> {
+    fn compute<'a>(
+        &'a self,
+        _: Option<&'a UserKey>,
+        job: Job,
+        deadline: Instant,
+    ) -> WorkFuture<'a> {
         self.run(job, Terms { deadline, wait_max: None })
     }
 
     fn nodes(&self) -> Vec<NodeEntry> {
         vec![NodeEntry {
-            node: self.node.clone(),
+            node: self.identity.node.clone(),
             record: self.record(),
             load: Some(self.load()),
             weight: None,

@@ -1,0 +1,150 @@
+//! Hashing threads, each with its own arena, behind one queue.
+//!
+//! A lane is one thread of the system. Its arena is made before the pod is ready and never again. A
+//! job is admitted under the same lock that starts jobs, so the backlog it is judged by is the one
+//! there is. The permit is the job's place in queue or lane: a caller that goes away cancels a job
+//! that waits, and makes no room beside one that runs.
+
+mod queue;
+mod thread;
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use authcluster_contract::cost::{Cost, Units};
+use tokio::sync::oneshot;
+
+use self::queue::{Queue, Waiting};
+use crate::engine::EngineError;
+use crate::policy::admission::{Ask, Decision, admit};
+use crate::policy::pricing::Price;
+use crate::work::{Job, Outcome, Refused, Terms, WorkError};
+
+/// How many lanes, and what they can hold.
+#[derive(Clone, Copy, Debug)]
+pub struct LanesConfig {
+    /// Threads, at least one.
+    pub lanes: u32,
+    /// The cost of a new hash: an arena holds one, and speed is measured at it.
+    pub cost: Cost,
+    /// Memory for stored hashes that need more than an arena, all together, in KiB.
+    pub large_kib: u64,
+}
+
+/// Why the lanes did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartLanesError {
+    /// The system gave no thread.
+    #[error("a hashing thread could not be started")]
+    Thread(#[source] std::io::Error),
+    /// The system gave no memory, or the first hash failed.
+    #[error("a hashing thread could not compute its first hash")]
+    FirstHash(#[source] EngineError),
+    /// A thread ended before it was ready.
+    #[error("a hashing thread ended before it was ready")]
+    Gone,
+}
+
+/// The lanes of this pod. They end, after the jobs in their queue, when this is dropped.
+#[derive(Debug)]
+pub struct Lanes {
+    shared: Arc<Shared>,
+}
+
+/// A job that was admitted.
+pub type Reply = oneshot::Receiver<Result<Outcome, WorkError>>;
+
+/// What lanes and callers share.
+#[derive(Debug)]
+struct Shared {
+    queue: Mutex<Queue>,
+    /// Told when a job was queued and when the lanes are to end.
+    changed: Condvar,
+}
+
+impl Shared {
+    /// A lane that panics does so outside of the lock, so a poisoned queue is still a whole one.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lanes {
+    /// Starts the threads, and measures their speed with all of them busy.
+    ///
+    /// # Errors
+    /// See [`StartLanesError`].
+    pub fn start(config: LanesConfig) -> Result<Self, StartLanesError> {
+        let shared = Arc::new(Shared {
+            queue: Mutex::new(Queue::new(config)),
+            changed: Condvar::new(),
+        });
+        let lanes = Self { shared };
+        let price = thread::start(&lanes.shared, config)?;
+        lanes.shared.lock().price = price;
+        Ok(lanes)
+    }
+
+    /// Puts a job to the lanes, at once.
+    ///
+    /// # Errors
+    /// [`Refused`] when it cannot be done on these terms.
+    pub fn admit(&self, now: Instant, job: Job, terms: Terms) -> Result<Reply, Refused> {
+        let units = job.units();
+        let mut queue = self.shared.lock();
+        queue.forget_cancelled();
+        let price = queue.price;
+        let ask = Ask {
+            service: price.service(units),
+            service_at_best: price.service_at_best(units),
+            deadline: terms.deadline,
+            wait_max: terms.wait_max,
+        };
+        let queued = queue.waiting.iter().map(|job| price.service(job.units));
+        match admit(now, queue.running.iter().map(|job| job.as_ref().map(|job| job.end)), queued, ask)
+        {
+            Decision::Refuse { wait } => Err(Refused { wait }),
+            Decision::Admit => {
+                let Some(large) = queue.reserve_large(job.cost()) else {
+                    // Whoever holds the memory is on a lane or before one.
+                    return Err(Refused { wait: price.service(units) });
+                };
+                let (reply, receiver) = oneshot::channel();
+                queue.waiting.push_back(Waiting {
+                    job,
+                    units,
+                    deadline: terms.deadline,
+                    large,
+                    reply,
+                });
+                drop(queue);
+                self.shared.changed.notify_one();
+                Ok(receiver)
+            }
+        }
+    }
+
+    /// Work admitted and not finished; cancelled work that waits is not counted.
+    #[must_use]
+    pub fn load(&self) -> Units {
+        let mut queue = self.shared.lock();
+        queue.forget_cancelled();
+        queue.load()
+    }
+
+    /// What work costs on a lane.
+    #[must_use]
+    pub fn price(&self) -> Price {
+        self.shared.lock().price
+    }
+}
+
+impl Drop for Lanes {
+    fn drop(&mut self) {
+        self.shared.lock().closed = true;
+        self.shared.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests;

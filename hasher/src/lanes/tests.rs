@@ -1,0 +1,104 @@
+//! Permits belong to jobs: what a caller that leaves may and may not change.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use authcluster_contract::secret::Password;
+
+use super::*;
+use crate::clock;
+use crate::formats::{Bounds, Stored};
+
+const SMALL: Cost = Cost { memory_kib: 1024, iterations: 1, parallelism: 1 };
+
+/// Takes long enough to be seen running.
+const LONG: Cost = Cost { memory_kib: 1024, iterations: 60, parallelism: 1 };
+
+fn lanes(large_kib: u64) -> Lanes {
+    Lanes::start(LanesConfig { lanes: 1, cost: SMALL, large_kib }).unwrap()
+}
+
+fn hash(cost: Cost) -> Job {
+    Job::Hash { password: Password::from_bytes(b"pw".to_vec()).unwrap(), cost }
+}
+
+fn terms(deadline: Duration) -> Terms {
+    Terms { deadline: clock::now() + deadline, wait_max: None }
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[tokio::test]
+async fn a_job_comes_back_and_leaves_no_load() {
+    let lanes = lanes(0);
+    let reply = lanes.admit(clock::now(), hash(SMALL), terms(HOUR)).unwrap();
+    assert!(matches!(reply.await.unwrap(), Ok(Outcome::Hashed(_))));
+    assert_eq!(lanes.load(), Units::ZERO);
+}
+
+#[tokio::test]
+async fn what_cannot_be_in_time_is_refused_at_once() {
+    let lanes = lanes(0);
+    let refused = lanes.admit(clock::now(), hash(SMALL), terms(Duration::ZERO)).unwrap_err();
+    assert_eq!(refused.wait, Duration::ZERO);
+    let running = lanes.admit(clock::now(), hash(LONG), terms(HOUR)).unwrap();
+    let short = Terms { wait_max: Some(Duration::ZERO), ..terms(HOUR) };
+    let refused = lanes.admit(clock::now(), hash(SMALL), short).unwrap_err();
+    assert!(refused.wait > Duration::ZERO);
+    drop(running.await);
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_cancels_what_waits_and_not_what_runs() {
+    let lanes = lanes(0);
+    let running = lanes.admit(clock::now(), hash(LONG), terms(HOUR)).unwrap();
+    while lanes.shared.lock().running.iter().flatten().count() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let waiting: Vec<_> = (0..200)
+        .map(|_| lanes.admit(clock::now(), hash(LONG), terms(HOUR)).unwrap())
+        .collect();
+    assert_eq!(lanes.load().0, 201 * 60);
+    drop(waiting);
+    assert_eq!(lanes.load().0, 60);
+    drop(running);
+    assert_eq!(lanes.load().0, 60, "a running job keeps its lane");
+    let next = lanes.admit(clock::now(), hash(SMALL), terms(HOUR)).unwrap();
+    assert!(matches!(next.await.unwrap(), Ok(Outcome::Hashed(_))));
+    assert_eq!(lanes.load(), Units::ZERO);
+}
+
+#[tokio::test]
+async fn large_hashes_share_their_memory_and_give_it_back() {
+    let lanes = lanes(4096);
+    let bounds = Bounds::default();
+    let encoded = "$argon2id$v=19$m=3072,t=1,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+    let stored = Arc::new(Stored::parse(encoded, &bounds).unwrap());
+    let job = || Job::Verify {
+        password: Password::from_bytes(b"pw".to_vec()).unwrap(),
+        stored: stored.clone(),
+    };
+    for _ in 0..3 {
+        let first = lanes.admit(clock::now(), job(), terms(HOUR)).unwrap();
+        let second = lanes.admit(clock::now(), job(), terms(HOUR));
+        assert!(second.is_err(), "6 MiB are more than 4");
+        assert!(matches!(first.await.unwrap(), Ok(Outcome::Verified(false))));
+    }
+    let cancelled = lanes.admit(clock::now(), hash(LONG), terms(HOUR)).unwrap();
+    let waiting = lanes.admit(clock::now(), job(), terms(HOUR)).unwrap();
+    drop(waiting);
+    assert!(lanes.admit(clock::now(), job(), terms(HOUR)).is_ok(), "the memory came back");
+    drop(cancelled);
+}
+
+#[tokio::test]
+async fn lanes_end_after_what_they_have_admitted() {
+    let lanes = lanes(0);
+    let replies: Vec<_> = (0..3)
+        .map(|_| lanes.admit(clock::now(), hash(SMALL), terms(HOUR)).unwrap())
+        .collect();
+    drop(lanes);
+    for reply in replies {
+        assert!(matches!(reply.await.unwrap(), Ok(Outcome::Hashed(_))));
+    }
+}

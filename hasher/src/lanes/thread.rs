@@ -1,0 +1,121 @@
+//! One lane: a thread that measures itself, and then takes jobs until the lanes end.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Barrier, PoisonError, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use authcluster_contract::cost::{Cost, Units};
+use authcluster_contract::secret::Password;
+
+use super::queue::Waiting;
+use super::{LanesConfig, Shared, StartLanesError};
+use crate::clock;
+use crate::engine::{Arena, EngineError, compute};
+use crate::policy::pricing::Price;
+use crate::work::{Job, Outcome, Refused, WorkError};
+
+/// Time for measuring speed at start. A pod is ready so much later; with less, one interruption by
+/// the kernel shows.
+const CALIBRATION: Duration = Duration::from_millis(200);
+
+/// Largest memory that speed is measured at, in KiB: beyond every cache, and one pass takes some 20
+/// ms.
+const CALIBRATION_KIB_MAX: u32 = 64 * 1024;
+
+/// A lane panicked; the job is lost, the lane goes on.
+#[derive(Debug, thiserror::Error)]
+#[error("the hashing thread panicked")]
+struct Panicked;
+
+/// Starts all lanes, each with its arena, and gives back the price that they measured together.
+pub(super) fn start(shared: &Arc<Shared>, config: LanesConfig) -> Result<Price, StartLanesError> {
+    let (sender, measured) = mpsc::channel();
+    let lanes = usize::try_from(config.lanes).unwrap_or(usize::MAX);
+    let all_busy = Arc::new(Barrier::new(lanes));
+    for lane in 0..lanes {
+        let (shared, sender, all_busy) = (shared.clone(), sender.clone(), all_busy.clone());
+        let body = move || {
+            let arena = Arena::new(config.cost.memory_kib);
+            all_busy.wait();
+            match arena {
+                Err(error) => drop(sender.send(Err(error))),
+                Ok(mut arena) => {
+                    drop(sender.send(calibrate(&mut arena, config.cost)));
+                    drop(sender);
+                    run(&shared, lane, &mut arena);
+                }
+            }
+        };
+        let name = format!("lane-{lane}");
+        thread::Builder::new().name(name).spawn(body).map_err(StartLanesError::Thread)?;
+    }
+    drop(sender);
+    let (mut units, mut time) = (Units::ZERO, Duration::ZERO);
+    for _ in 0..lanes {
+        let sample = measured.recv().map_err(|_| StartLanesError::Gone)?;
+        let sample = sample.map_err(StartLanesError::FirstHash)?;
+        units = units.saturating_add(sample.0);
+        time += sample.1;
+    }
+    Ok(Price::measured(units, time))
+}
+
+/// Computes for [`CALIBRATION`]: so much work in so much time.
+fn calibrate(arena: &mut Arena, policy: Cost) -> Result<(Units, Duration), EngineError> {
+    let cost = Cost {
+        memory_kib: policy.memory_kib.min(CALIBRATION_KIB_MAX),
+        iterations: policy.iterations.min(2),
+        parallelism: policy.parallelism,
+    };
+    let Ok(password) = Password::from_bytes(b"calibration".to_vec()) else {
+        return Ok((Units(1), Duration::from_millis(1)));
+    };
+    let job = Job::Hash { password, cost };
+    let (start, mut units) = (clock::now(), Units::ZERO);
+    loop {
+        compute(&job, arena)?;
+        units = units.saturating_add(cost.units());
+        let time = clock::now().saturating_duration_since(start);
+        if time >= CALIBRATION {
+            return Ok((units, time));
+        }
+    }
+}
+
+fn run(shared: &Shared, lane: usize, arena: &mut Arena) {
+    while let Some(waiting) = next(shared, lane) {
+        let Waiting { job, reply, .. } = waiting;
+        let computed = catch_unwind(AssertUnwindSafe(|| compute(&job, arena)));
+        let (done, outcome): (Option<Units>, Result<Outcome, WorkError>) = match computed {
+            Ok(Ok((outcome, tries))) => {
+                (Some(Units(job.cost().units().0.saturating_mul(tries))), Ok(outcome))
+            }
+            Ok(Err(error)) => (None, Err(WorkError::Failed(Box::new(error)))),
+            Err(_) => (None, Err(WorkError::Failed(Box::new(Panicked)))),
+        };
+        // First the lane, then the reply: whoever has the reply sees the lane free.
+        shared.lock().finish(lane, clock::now(), done);
+        // The caller may be gone; then nobody wants to know.
+        drop(reply.send(outcome));
+    }
+}
+
+/// Waits for a job; `None` ends the lane.
+fn next(shared: &Shared, lane: usize) -> Option<Waiting> {
+    let mut queue = shared.lock();
+    loop {
+        let (next, late) = queue.start_next(lane, clock::now());
+        for job in late {
+            // The wait was longer than predicted, and nothing better is known for the next one.
+            drop(job.reply.send(Err(WorkError::Refused(Refused { wait: Duration::ZERO }))));
+        }
+        if next.is_some() {
+            return next;
+        }
+        if queue.closed {
+            return None;
+        }
+        queue = shared.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+    }
+}

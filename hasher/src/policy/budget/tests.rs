@@ -1,0 +1,22 @@
+//! What is left for large hashes.
+
+use super::*;
+
+#[test]
+fn arenas_come_first_and_the_rest_is_for_large_hashes() {
+    let mib = |mib: u64| mib * 1024;
+    let check = |limit: Option<u64>, expect: Result<u64, &str>| {
+        let left = large_kib(limit.map(mib), 2, 19 * 1024);
+        let left = left.map(|kib| kib / 1024).map_err(|error| error.to_string());
+        assert_eq!(left, expect.map_err(str::to_owned), "{limit:?}");
+    };
+    check(None, Ok(1024));
+    check(Some(102), Ok(0));
+    check(Some(256), Ok(154));
+    check(Some(64 * 1024), Ok(1024));
+    check(
+        Some(101),
+        Err("2 lanes of 19 MiB and 64 MiB for the program need 102 MiB, and the memory limit is \
+             101 MiB: raise the limit, or lower lanes or password.argon2id.memory_mib"),
+    );
+}
