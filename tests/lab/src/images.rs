@@ -19,7 +19,7 @@ use crate::site::{self, Site};
 use crate::tools::build_pause;
 
 /// Counts up when archives are packed in another way, so that older ones are made anew.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The image that holds a pod's namespaces.
 pub const PAUSE: &str = "docker.io/lab/pause:1";
@@ -50,6 +50,13 @@ const BASES: [Base; 4] = [
     },
 ];
 
+/// What goes into an archive.
+struct Content<'a> {
+    entrypoint: &'a [&'a str],
+    layer: &'a Layer,
+    recipe: &'a str,
+}
+
 /// What is known about an archive without reading it.
 #[derive(Serialize, Deserialize)]
 struct Note {
@@ -75,8 +82,9 @@ pub fn build_bases(site: &Site, report: Report) -> Result<()> {
         site::remove_folder(&work)?;
         site::create_folder(&work)?;
         let layer = base.layer(&work, report)?;
+        let content = Content { entrypoint: &[base.program()], layer: &layer, recipe: &recipe };
         for name in &names {
-            write_image(site, name, &[base.program()], &layer, &recipe)?;
+            write_image(site, name, &names, &content)?;
         }
         site::remove_folder(&work)?;
     }
@@ -96,7 +104,8 @@ pub fn pack_programs(
 ) -> Result<Archive> {
     let mut layer = Layer::new();
     files.iter().try_for_each(|file| layer.add_program(file))?;
-    write_image(site, name, entrypoint, &layer, "files")
+    let content = Content { entrypoint, layer: &layer, recipe: "files" };
+    write_image(site, name, std::slice::from_ref(name), &content)
 }
 
 /// Finds the archive of an image.
@@ -164,16 +173,17 @@ fn file_below(folder: &Path, wanted: &dyn Fn(&str) -> bool) -> Option<PathBuf> {
     None
 }
 
+/// Writes the archive found under `name`, which holds the image under all of its `tags`.
 fn write_image(
     site: &Site,
     name: &ImageName,
-    entrypoint: &[&str],
-    layer: &Layer,
-    recipe: &str,
+    tags: &[ImageName],
+    content: &Content<'_>,
 ) -> Result<Archive> {
     site::create_folder(&site.images())?;
-    let archive = pack(&archive_path(site, name), std::slice::from_ref(name), entrypoint, layer)?;
-    let note = Note { recipe: recipe.to_owned(), digest: archive.digest.clone() };
+    let Content { entrypoint, layer, recipe } = content;
+    let archive = pack(&archive_path(site, name), tags, entrypoint, layer)?;
+    let note = Note { recipe: (*recipe).to_owned(), digest: archive.digest.clone() };
     let path = note_path(site, name);
     let text = serde_json::to_string(&note).map_err(content_error(&path))?;
     site::write(&path, &text)?;

@@ -87,7 +87,12 @@ pub(crate) fn add_program(layer: &mut Layer, root: &Path, name: &str) -> Result<
     let found = parse_libraries(&listing).map_err(|name| missing(&program_path, &name))?;
     for library in found {
         // The listing names the loader as the program asks for it, which is not in the root.
-        let Ok(inside) = library.strip_prefix(root) else { continue };
+        if library == Path::new(loader_at) {
+            continue;
+        }
+        // The loader goes on to search this machine, whose libraries are of another release.
+        let inside = library.strip_prefix(root);
+        let inside = inside.map_err(|_| missing(&program_path, &library.to_string_lossy()))?;
         layer.add_file(&resolve(root, &library)?, &Path::new("/").join(inside), 0o755);
     }
     layer.add_file(&loader, Path::new(loader_at), 0o755);
@@ -121,12 +126,17 @@ fn parse_mirror(targets: &str) -> Option<String> {
 fn parse_depends(listing: &str, packages: &[&str]) -> Vec<String> {
     let at_margin = listing.lines().filter(|line| line.starts_with(|c: char| c.is_alphanumeric()));
     let mut names: Vec<String> = at_margin
-        .filter(|name| name.starts_with("lib") || packages.contains(name))
+        .filter(|name| is_library(name) || packages.contains(name))
         .map(str::to_owned)
         .collect();
     names.sort();
     names.dedup();
     names
+}
+
+/// By its name, in which Debian keeps to one exception.
+fn is_library(package: &str) -> bool {
+    package.starts_with("lib") || package.starts_with("zlib")
 }
 
 /// Follows links within the root; an absolute one means the root's.

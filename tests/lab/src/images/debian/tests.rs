@@ -13,11 +13,11 @@ fn the_mirror_of_the_main_archive_is_found() {
 
 #[test]
 fn only_libraries_are_fetched_beside_what_was_asked_for() {
-    let listing = "redis-server\n  Depends: redis-tools\n    libc6\nredis-tools\nadduser\nlibc6\n\
+    let listing = "redis-server\n  Depends: redis-tools\n    libc6\nredis-tools\nadduser\nlibc6\nzlib1g\n\
                    <awk>\nlibc6\n |Depends: debconf\n";
     assert_eq!(
         parse_depends(listing, &["redis-server", "redis-tools"]),
-        ["libc6", "redis-server", "redis-tools"]
+        ["libc6", "redis-server", "redis-tools", "zlib1g"]
     );
 }
 
