@@ -1,16 +1,21 @@
 //! What a cluster is expected to have: DNS, metrics, a default storage class and volumes for it.
 
-use std::os::unix::fs::PermissionsExt;
-use std::{fs, path::Path};
+use std::time::Duration;
 
-use crate::command::run_with_input;
-use crate::error::{Error, Result};
+use crate::clock::{self, Seen};
+use crate::command::{capture, run_with_input};
+use crate::error::Result;
 use crate::parts::Parts;
 use crate::plan::templates::fill;
-use crate::site;
 
-/// Volumes a node offers: a Redis shard's pods, twice over, beside what a test makes for itself.
-const VOLUMES_PER_NODE: u8 = 8;
+/// The controllers and the aggregator need a second or two.
+const USABLE_BOUND: Duration = Duration::from_secs(60);
+
+/// Names the accounts of the default namespace.
+const ACCOUNTS: &str = "get serviceaccounts --namespace=default --output=name";
+
+/// Says whether the metrics API is served.
+const METRICS: &str = "get --raw /apis/metrics.k8s.io/v1beta1";
 
 impl Parts {
     /// Applies all of it at once.
@@ -30,28 +35,22 @@ impl Parts {
         run_with_input(&mut kubectl, &manifests).map(drop)
     }
 
-    /// Makes the folders of the static volumes and returns their manifests.
-    fn make_volumes(&self) -> Result<String> {
-        let mut manifests = String::new();
-        for node in self.nodes() {
-            for number in 1..=VOLUMES_PER_NODE {
-                let path = self.node_folder(*node).join("volumes").join(number.to_string());
-                site::create_folder(&path)?;
-                open_to_all(&path)?;
-                let values = [
-                    ("node", node.to_string()),
-                    ("number", number.to_string()),
-                    ("path", path.display().to_string()),
-                ];
-                manifests.push_str(&fill(include_str!("../manifests/volume.yaml"), &values));
-            }
+    /// Waits until a first pod would be accepted, and until the metrics API is served: while an API is
+    /// announced and not served, namespaces cannot be deleted and Helm cannot list what there is.
+    pub(crate) fn await_usable(&self) -> Result<()> {
+        clock::eventually("the default service account is there", USABLE_BOUND, || {
+            let output = capture(self.kubectl().args(ACCOUNTS.split(' ')))?;
+            let names = String::from_utf8_lossy(&output.stdout).into_owned();
+            Ok(if names.contains("default") { Seen::Yes } else { Seen::No(names) })
+        })?;
+        if self.nodes().is_empty() {
+            return Ok(());
         }
-        Ok(manifests)
+        clock::eventually("the metrics API is served", USABLE_BOUND, || {
+            self.components.require("metrics-server")?;
+            let output = capture(self.kubectl().args(METRICS.split(' ')))?;
+            let errors = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            Ok(if output.status.success() { Seen::Yes } else { Seen::No(errors) })
+        })
     }
-}
-
-/// A volume belongs to whichever user the pod runs as.
-fn open_to_all(path: &Path) -> Result<()> {
-    let mode = fs::Permissions::from_mode(0o777);
-    fs::set_permissions(path, mode).map_err(Error::file("open to all", path))
 }

@@ -138,7 +138,7 @@ impl Cgroups {
     }
 }
 
-/// Reads the version from /proc/mounts. A `cgroup2` elsewhere (`unified`) is version 1's companion.
+/// Reads the version from /proc/mounts.
 fn parse_mounts(mounts: &str) -> Option<Hierarchies> {
     let mut roots = Vec::new();
     for line in mounts.lines() {
@@ -146,7 +146,8 @@ fn parse_mounts(mounts: &str) -> Option<Hierarchies> {
         let (Some(place), Some(kind)) = (fields.next(), fields.next()) else { continue };
         match kind {
             "cgroup2" if place == ROOT => return Some(Hierarchies::V2),
-            "cgroup" => roots.push(PathBuf::from(place)),
+            // runc makes its groups in version 1's companion (`unified`) as well.
+            "cgroup" | "cgroup2" => roots.push(PathBuf::from(place)),
             _ => {}
         }
     }

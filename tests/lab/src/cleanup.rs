@@ -80,12 +80,18 @@ impl Places {
         pids
     }
 
+    /// The pods' loopback is a network of the same name in every lab; its files name the namespace, which
+    /// is below the state.
     fn cni_files(&self) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(CNI_RESULTS) else { return Vec::new() };
-        let prefix = format!("{}-", self.id.cni_network());
-        let own =
-            entries.flatten().filter(|e| e.file_name().to_string_lossy().starts_with(&prefix));
-        own.map(|entry| entry.path()).collect()
+        let own_network = format!("{}-", self.id.cni_network());
+        let own_state = format!("{}/", self.state.display());
+        let is_own = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(&own_network)
+                || fs::read_to_string(path).is_ok_and(|text| text.contains(&own_state))
+        };
+        entries.flatten().map(|entry| entry.path()).filter(is_own).collect()
     }
 }
 

@@ -54,6 +54,7 @@ impl Lab {
         match (next(seen.as_ref(), shape)?, existing) {
             (Next::Nothing, Some((_, parts))) => {
                 parts.await_nodes()?;
+                parts.recycle_volumes()?;
                 report.line(&format!("lab {name} is up already"));
                 Ok(Self { site: site.clone(), name: name.clone(), parts })
             }
@@ -186,6 +187,16 @@ impl Lab {
         self.parts.load(&self.site, name)
     }
 
+    /// Empties the volumes whose claims were deleted and offers them again, as `up` does too; returns how
+    /// many.
+    ///
+    /// # Errors
+    /// When a folder cannot be emptied or the API does not answer.
+    pub fn recycle_volumes(&self) -> Result<usize> {
+        let _lock = lock(&self.site, &self.name)?;
+        self.parts.recycle_volumes()
+    }
+
     /// Does something to a node, named as in Kubernetes.
     ///
     /// # Errors
@@ -280,7 +291,9 @@ impl Lab {
         parts.start_controllers()?;
         parts.nodes().iter().try_for_each(|node| parts.start_kubelet(*node))?;
         parts.apply_addons()?;
+        parts.recycle_volumes()?;
         parts.await_nodes()?;
+        parts.await_usable()?;
         report.line(&format!("lab {} is up: {} nodes Ready", self.name, parts.nodes().len()));
         Ok(())
     }

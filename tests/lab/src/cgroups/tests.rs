@@ -8,8 +8,8 @@ fn versions_are_told_apart() {
               cgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\n\
               cgroup /sys/fs/cgroup/pids cgroup rw,pids 0 0\n\
               cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n";
-    let roots = ["/sys/fs/cgroup/cpu", "/sys/fs/cgroup/pids"].map(PathBuf::from).to_vec();
-    assert_eq!(parse_mounts(v1), Some(Hierarchies::V1(roots)));
+    let roots = ["cpu", "pids", "unified"].map(|name| Path::new(ROOT).join(name));
+    assert_eq!(parse_mounts(v1), Some(Hierarchies::V1(roots.to_vec())));
     assert_eq!(
         parse_mounts("cgroup2 /sys/fs/cgroup cgroup2 rw,nsdelegate 0 0\n"),
         Some(Hierarchies::V2)
