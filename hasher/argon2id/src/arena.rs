@@ -110,8 +110,8 @@ impl Arena {
             .and_then(|length| length.checked_add(unit))
             .filter(|&length| isize::try_from(length).is_ok())
             .ok_or_else(too_large)?;
-        let mut map = MmapMut::map_anon(mapped)
-            .map_err(|source| ArenaError::Map { capacity_kib, source })?;
+        let mut map =
+            MmapMut::map_anon(mapped).map_err(|source| ArenaError::Map { capacity_kib, source })?;
         let offset_bytes = map.as_ptr().align_offset(unit).min(unit);
         let huge_pages = Grant::of(options.huge_pages, || advise_huge(&map, offset_bytes));
         let locked = Grant::of(options.lock, || map.lock());

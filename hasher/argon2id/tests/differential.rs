@@ -22,8 +22,7 @@ fn expected(params: &Params, input: &Input<'_>) -> Vec<u8> {
     builder.m_cost(memory_kib).t_cost(passes).p_cost(lanes);
     builder.data(AssociatedData::new(input.associated_data).unwrap());
     let built = builder.build().unwrap();
-    let argon2 =
-        argon2::Argon2::new_with_secret(input.secret, algorithm, version, built).unwrap();
+    let argon2 = argon2::Argon2::new_with_secret(input.secret, algorithm, version, built).unwrap();
     let mut out = vec![0; params.tag_bytes() as usize];
     argon2.hash_password_into(input.password, input.salt, &mut out).unwrap();
     out

@@ -24,9 +24,11 @@ pub(crate) struct Contender {
 /// All that this machine can run.
 pub(crate) fn all(cost: Cost) -> Result<Vec<Contender>, String> {
     let mut all = vec![crate_as_used(cost)?, crate_in_kept_memory(cost)?, libargon2(cost)?];
-    for (path, name) in
-        [(Path::Avx512, "engine avx512"), (Path::Avx2, "engine avx2"), (Path::Portable, "engine portable")]
-    {
+    for (path, name) in [
+        (Path::Avx512, "engine avx512"),
+        (Path::Avx2, "engine avx2"),
+        (Path::Portable, "engine portable"),
+    ] {
         if path.is_available() {
             all.push(engine(path, name, cost)?);
         }
@@ -52,7 +54,8 @@ pub(crate) struct Lane {
 
 impl Lane {
     pub(crate) fn new(path: Path, cost: Cost) -> Result<Self, String> {
-        let params = Params::new(Variant::Id, Version::V0x13, cost, TAG_BYTES as u32).map_err(text)?;
+        let params =
+            Params::new(Variant::Id, Version::V0x13, cost, TAG_BYTES as u32).map_err(text)?;
         let arena = Arena::new(cost.memory_kib, ArenaOptions::default()).map_err(text)?;
         Ok(Self { path, params, arena })
     }
@@ -60,8 +63,14 @@ impl Lane {
     pub(crate) fn hash(&mut self) -> Result<[u8; TAG_BYTES], String> {
         let mut tag = [0; TAG_BYTES];
         let input = Input::new(PASSWORD, SALT);
-        authcluster_argon2id::hash_into_on(self.path, &self.params, &input, &mut self.arena, &mut tag)
-            .map_err(text)?;
+        authcluster_argon2id::hash_into_on(
+            self.path,
+            &self.params,
+            &input,
+            &mut self.arena,
+            &mut tag,
+        )
+        .map_err(text)?;
         Ok(tag)
     }
 }
@@ -79,7 +88,11 @@ fn crate_as_used(cost: Cost) -> Result<Contender, String> {
         hash: Some(Output::new(&tag).map_err(text)?),
     };
     let hash = move || Argon2::default().verify_password(PASSWORD, &stored).map_err(text);
-    Ok(Contender { name: "argon2 crate, as used", hash: Box::new(hash), tag: Box::new(move || tag) })
+    Ok(Contender {
+        name: "argon2 crate, as used",
+        hash: Box::new(hash),
+        tag: Box::new(move || tag),
+    })
 }
 
 /// The `argon2` crate in memory that is kept, in huge pages.

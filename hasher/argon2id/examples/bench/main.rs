@@ -19,7 +19,8 @@ use contenders::Contender;
 use report::{Report, Row};
 
 /// The costs that OWASP and RFC 9106 name, and one that stays in the second-level cache.
-const COSTS: [(u32, u32); 5] = [(7 << 10, 5), (19 << 10, 2), (46 << 10, 1), (64 << 10, 3), (256, 8)];
+const COSTS: [(u32, u32); 5] =
+    [(7 << 10, 5), (19 << 10, 2), (46 << 10, 1), (64 << 10, 3), (256, 8)];
 
 /// Rounds when none are given: enough for a median that repeats to a few percent.
 const ROUNDS: usize = 15;
@@ -32,7 +33,7 @@ fn main() -> Result<(), String> {
             continue;
         }
         let cost = Cost { memory_kib, passes, lanes: 1 };
-        for (name, times_ns) in measure(cost, options.rounds)? {
+        for (name, times_ns) in measure(cost, &options)? {
             report.rows.push(Row::new(cost, name, times_ns));
         }
     }
@@ -49,12 +50,13 @@ fn main() -> Result<(), String> {
 }
 
 /// The times of each contender in nanoseconds a hash, one a round.
-fn measure(cost: Cost, rounds: usize) -> Result<Vec<(&'static str, Vec<f64>)>, String> {
+fn measure(cost: Cost, options: &Options) -> Result<Vec<(&'static str, Vec<f64>)>, String> {
     let mut contenders = contenders::all(cost)?;
+    contenders.retain(|contender| contender.name.contains(&options.contender));
     agree(&mut contenders)?;
     let mut times_ns: Vec<(&'static str, Vec<f64>)> =
         contenders.iter().map(|contender| (contender.name, Vec::new())).collect();
-    for _ in 0..rounds {
+    for _ in 0..options.rounds {
         for (contender, (_, times_ns)) in contenders.iter_mut().zip(&mut times_ns) {
             times_ns.push(machine::time_ns(|| (contender.hash)())?);
         }
@@ -75,24 +77,35 @@ fn agree(contenders: &mut [Contender]) -> Result<(), String> {
     }
 }
 
+const USAGE: &str =
+    "use [--json] [--no-lanes] [--rounds N] [--memory-kib KIB] [--contender PART-OF-NAME]";
+
 /// What the command line asked for.
 struct Options {
     json: bool,
     lanes: bool,
     rounds: usize,
     memory_kib: Option<u32>,
+    contender: String,
 }
 
 impl Options {
     fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut options = Self { json: false, lanes: true, rounds: ROUNDS, memory_kib: None };
+        let mut options = Self {
+            json: false,
+            lanes: true,
+            rounds: ROUNDS,
+            memory_kib: None,
+            contender: String::new(),
+        };
         while let Some(arg) = args.next() {
             match arg.as_str() {
                 "--json" => options.json = true,
                 "--no-lanes" => options.lanes = false,
                 "--rounds" => options.rounds = number(args.next())?,
                 "--memory-kib" => options.memory_kib = Some(number(args.next())?),
-                _ => return Err(format!("{arg}: use [--json] [--no-lanes] [--rounds N] [--memory-kib KIB]")),
+                "--contender" => options.contender = args.next().unwrap_or_default(),
+                _ => return Err(format!("{arg}: {USAGE}")),
             }
         }
         Ok(options)

@@ -63,7 +63,7 @@ impl Report {
         ];
         lines.extend(self.rows.iter().map(|row| {
             format!(
-                "| {}, {} | {} | {:.0} | {:.2} | {:.0} | {:.2} | {:.2} |",
+                "| {}, {} | {} | {:.1} | {:.2} | {:.0} | {:.2} | {:.2} |",
                 memory(row.cost),
                 row.cost.passes,
                 row.name,
@@ -75,7 +75,9 @@ impl Report {
             )
         }));
         lines.push(String::new());
-        lines.push("| memory, passes | one lane, hashes/s | two lanes, hashes/s | x one lane |".to_owned());
+        lines.push(
+            "| memory, passes | one lane, hashes/s | two lanes, hashes/s | x one lane |".to_owned(),
+        );
         lines.push("|---|---|---|---|".to_owned());
         lines.extend(self.lanes.iter().map(|lanes| {
             format!(

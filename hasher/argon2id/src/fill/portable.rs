@@ -22,12 +22,13 @@ pub(super) fn fill(blocks: &mut [Block], segment: &Segment) -> Result<(), Error>
                 references.advance(position);
                 references.at(position)
             }
-            None => window.any_lane(position, before.0.as_flattened().first().copied().unwrap_or(0)),
+            None => {
+                window.any_lane(position, before.0.as_flattened().first().copied().unwrap_or(0))
+            }
         };
         let reference = blocks.get(index).ok_or(Error::Reference)?;
         let mut new = compressed(before, reference);
-        let place =
-            blocks.get_mut(segment.start() + position as usize).ok_or(Error::Reference)?;
+        let place = blocks.get_mut(segment.start() + position as usize).ok_or(Error::Reference)?;
         if segment.is_xored() {
             xor(&mut new, place);
         }
