@@ -13,8 +13,8 @@ use crate::plan::sizes::NodeSize;
 /// A real Kubernetes on one machine, for tests: several nodes in network namespaces, up in seconds.
 ///
 /// First `lab doctor --install`, then `lab build` (once, about ten minutes), then `lab up`.
-/// Everything is kept in the cache folder: AUTHCLUSTER_CACHE, or authcluster in XDG_CACHE_HOME or
-/// ~/.cache. Needs root.
+/// Everything is kept in the cache folder: `$AUTHCLUSTER_CACHE`, else `authcluster` in
+/// `$XDG_CACHE_HOME` or `~/.cache`. Needs root.
 #[derive(Debug, Parser)]
 #[command(name = "lab", version)]
 pub struct LowArgs {
@@ -193,20 +193,24 @@ impl Environment {
     pub fn read() -> Self {
         let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         Self {
-            cache: cache_folder(var("AUTHCLUSTER_CACHE"), var("XDG_CACHE_HOME"), var("HOME")),
+            cache: cache_folder(
+                var("AUTHCLUSTER_CACHE"),
+                var("XDG_CACHE_HOME"),
+                var("HOME").as_deref(),
+            ),
             path: var("PATH").unwrap_or_default(),
         }
     }
 }
 
 /// The cache folder, by the XDG base directory specification.
-fn cache_folder(own: Option<String>, xdg: Option<String>, home: Option<String>) -> PathBuf {
+fn cache_folder(own: Option<String>, xdg: Option<String>, home: Option<&str>) -> PathBuf {
     if let Some(own) = own {
         return PathBuf::from(own);
     }
     // The specification says to ignore a relative path.
     let xdg = xdg.map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = || Path::new(home.as_deref().unwrap_or("/root")).join(".cache");
+    let home = || Path::new(home.unwrap_or("/root")).join(".cache");
     xdg.unwrap_or_else(home).join("authcluster")
 }
 

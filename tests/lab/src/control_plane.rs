@@ -1,4 +1,4 @@
-//! etcd, the API server, the controllers, the scheduler and what runs beside them: CoreDNS and
+//! etcd, the API server, the controllers, the scheduler and what runs beside them: `CoreDNS` and
 //! metrics-server, as processes and not as pods, so that a fault of a node takes neither names nor
 //! metrics away, and nothing has to be loaded into the nodes for them.
 
@@ -85,7 +85,7 @@ impl Parts {
         let cgroup_procs = self.cgroups.procs(&self.cgroups.control());
         let netns = self.id.netns();
         let start = Start { name, cgroup_procs: &cgroup_procs, netns: Some(&netns), command };
-        self.components.ensure(start)
+        self.components.ensure(&start)
     }
 
     fn etcd(&self) -> Command {

@@ -72,7 +72,7 @@ impl Parts {
         command.arg("--port-file").arg(&port_file);
         let cgroup_procs = self.cgroups.procs(&self.cgroups.control());
         let start = Start { name: "forward", cgroup_procs: &cgroup_procs, netns: None, command };
-        self.components.ensure(start)?;
+        self.components.ensure(&start)?;
         clock::eventually("the forwarded port is open", START_BOUND, || {
             self.components.require("forward")?;
             let text = site::read_if_there(&port_file)?.unwrap_or_default();

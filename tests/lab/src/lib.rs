@@ -27,7 +27,8 @@
 //!
 //! The map: `plan` decides (pure); `site`, `record` and `parts` say where things are; `tools` and `images`
 //! build; `network`, `cgroups`, `pki`, `control_plane`, `node`, `addons`, `volumes` and `forward` put a lab up, `cleanup`
-//! takes it down, `faults` breaks it; `lab` is the order of it all. Run on control groups version 1 (Debian 12,
+//! takes it down, `faults` breaks it. `up` is the order of the first, `lab` what a caller
+//! sees of it all. Run on control groups version 1 (Debian 12,
 //! kernel 6.18); version 2 is told apart and set up, and was not run.
 
 pub mod args;
@@ -56,4 +57,5 @@ mod node;
 mod parts;
 mod pki;
 mod process;
+mod up;
 mod volumes;

@@ -144,7 +144,7 @@ impl Parts {
         let name = format!("{kind}-{node}");
         let start =
             Start { name: &name, cgroup_procs: &cgroup_procs, netns: Some(&netns), command };
-        self.components.ensure(start)
+        self.components.ensure(&start)
     }
 
     fn write_node_files(&self, node: NodeNumber) -> Result<()> {

@@ -66,7 +66,7 @@ impl Components {
     }
 
     /// Starts a component, detached from this process and its terminal, unless it runs.
-    pub(crate) fn ensure(&self, start: Start<'_>) -> Result<()> {
+    pub(crate) fn ensure(&self, start: &Start<'_>) -> Result<()> {
         if self.life(start.name)? != Life::Dead {
             return Ok(());
         }
@@ -167,7 +167,7 @@ fn read_stat(pid: i32) -> Option<Stat> {
     parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
-/// Fields 3 and 22 of proc_pid_stat(5). The name in field 2 may hold anything, so the last bracket counts.
+/// Fields 3 and 22 of `proc_pid_stat(5)`. The name in field 2 may hold anything, so the last bracket counts.
 fn parse_stat(text: &str) -> Option<Stat> {
     let (_, rest) = text.rsplit_once(')')?;
     let mut fields = rest.split_whitespace();

@@ -1,4 +1,4 @@
-//! The programs of the lab: Kubernetes, etcd, containerd, CoreDNS, metrics-server and Helm, built from Go
+//! The programs of the lab: Kubernetes, etcd, containerd, `CoreDNS`, metrics-server and Helm, built from Go
 //! modules by `tests/lab/go.mod`. They are kept by the hash of what they are built from; a build happens
 //! in a folder beside and is renamed when it is whole.
 

@@ -47,7 +47,7 @@ fn what_comes_after_the_verb_is_passed_on() {
 #[test]
 fn the_cache_folder() {
     let folder = |own: Option<&str>, xdg: Option<&str>, home: Option<&str>| {
-        cache_folder(own.map(Into::into), xdg.map(Into::into), home.map(Into::into))
+        cache_folder(own.map(Into::into), xdg.map(Into::into), home)
     };
     for (found, expected) in [
         (folder(Some("/c"), Some("/x"), Some("/h")), "/c"),
