@@ -3,6 +3,13 @@
 //!
 //! Each test has a lab of its own, so they may run side by side.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panic; clippy's own exception covers test functions, not their helpers"
+)]
+
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
