@@ -11,10 +11,13 @@ use crate::schedule::{ADDRESSES, Segment, Shape, Window};
 use crate::{Error, Path};
 
 #[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "vector loads and stores, and calls into code for a CPU feature")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "vector loads and stores, and calls into code for a CPU feature")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod cache;
 mod portable;
 
 /// What a path can do. The blocks of one hash are only ever seen by one path.

@@ -17,6 +17,7 @@
 
 use core::arch::x86_64::*;
 
+use super::cache::{PLACES_AHEAD, REFERENCES_AHEAD, prefetch, prefetch_once};
 use super::{References, Segment};
 use crate::Error;
 use crate::block::{Block, Layout};
@@ -297,15 +298,6 @@ fn fill_dependent<const XORED: bool>(
     Ok(())
 }
 
-/// How many blocks ahead the references of independent segments are fetched: 2 to 6 measure
-/// alike, 16 costs 7 % at 46 MiB.
-const REFERENCES_AHEAD: u32 = 4;
-
-/// How many blocks ahead the places of new blocks are fetched in dependent segments. The CPU's
-/// own prefetcher stops at the end of each 4 KiB, which is four blocks: this saves 2 % at 19 MiB.
-/// In independent segments it costs 2 % at 46 MiB, for there all fill buffers are busy.
-const PLACES_AHEAD: usize = 4;
-
 #[target_feature(enable = "avx512f")]
 #[inline]
 fn load_block(block: &Block) -> [__m512i; 16] {
@@ -336,28 +328,4 @@ fn load(line: &[u64; 8]) -> __m512i {
 fn store(line: &mut [u64; 8], v: __m512i) {
     // SAFETY: the reference covers the 64 bytes that are written, and no alignment is asked for.
     unsafe { _mm512_storeu_si512(line.as_mut_ptr().cast(), v) }
-}
-
-/// Asks for the lines of a block that will be written, or read again. An index out of bounds is
-/// a wasted hint.
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn prefetch(blocks: &[Block], index: usize) {
-    let block = blocks.as_ptr().wrapping_add(index).cast::<i8>();
-    for line in 0..16 {
-        _mm_prefetch::<_MM_HINT_T0>(block.wrapping_add(64 * line));
-    }
-}
-
-/// Asks for the lines of a reference: into the first-level cache only. References are drawn from
-/// the blocks made lately more often than from others, and a reference read once is less likely
-/// to be read again than a block that the second-level cache would have to give up for it. This
-/// saves 10 % at 19 MiB.
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn prefetch_once(blocks: &[Block], index: usize) {
-    let block = blocks.as_ptr().wrapping_add(index).cast::<i8>();
-    for line in 0..16 {
-        _mm_prefetch::<_MM_HINT_NTA>(block.wrapping_add(64 * line));
-    }
 }
