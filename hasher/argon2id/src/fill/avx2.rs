@@ -30,23 +30,80 @@ macro_rules! add {
 
 /// XOR, then a rotation to the right, for each pair of registers.
 macro_rules! xor_rotate {
-    ($v:ident, $rotate:ident; $(($x:literal, $y:literal)),*) => {
+    ($v:ident, $rotate:expr; $(($x:literal, $y:literal)),*) => {
         $($v[$x] = $rotate(_mm256_xor_si256($v[$x], $v[$y]));)*
     };
 }
 
 /// `GB` of RFC 9106, 3.6, for the groups of registers named.
 macro_rules! mix {
-    ($v:ident; $(($a:literal, $b:literal, $c:literal, $d:literal)),*) => {
+    ($v:ident, $turns:ident; $(($a:literal, $b:literal, $c:literal, $d:literal)),*) => {
         add!($v; $(($a, $b)),*);
         xor_rotate!($v, right_32; $(($d, $a)),*);
         add!($v; $(($c, $d)),*);
-        xor_rotate!($v, right_24; $(($b, $c)),*);
+        xor_rotate!($v, |v| _mm256_shuffle_epi8(v, $turns.right_24); $(($b, $c)),*);
         add!($v; $(($a, $b)),*);
-        xor_rotate!($v, right_16; $(($d, $a)),*);
+        xor_rotate!($v, |v| _mm256_shuffle_epi8(v, $turns.right_16); $(($d, $a)),*);
         add!($v; $(($c, $d)),*);
         xor_rotate!($v, right_63; $(($b, $c)),*);
     };
+}
+
+/// Rotates the words of the registers named.
+macro_rules! rotate {
+    ($v:ident, $order:literal; $($x:literal),*) => {
+        $($v[$x] = _mm256_permute4x64_epi64::<$order>($v[$x]);)*
+    };
+}
+
+/// Of the two registers of a role, with the even columns in the low words and the odd ones in the
+/// high words: the next column.
+macro_rules! forth {
+    ($v:ident; $(($even:literal, $odd:literal)),*) => {
+        $(($v[$even], $v[$odd]) = (
+            _mm256_alignr_epi8::<8>($v[$odd], $v[$even]),
+            _mm256_alignr_epi8::<8>($v[$even], $v[$odd]),
+        );)*
+    };
+}
+
+/// As `forth`, the column before.
+macro_rules! back {
+    ($v:ident; $(($even:literal, $odd:literal)),*) => {
+        $(($v[$even], $v[$odd]) = (
+            _mm256_alignr_epi8::<8>($v[$even], $v[$odd]),
+            _mm256_alignr_epi8::<8>($v[$odd], $v[$even]),
+        );)*
+    };
+}
+
+/// As `forth` twice.
+macro_rules! across {
+    ($v:ident; $(($even:literal, $odd:literal)),*) => {
+        $(($v[$even], $v[$odd]) = ($v[$odd], $v[$even]);)*
+    };
+}
+
+/// The byte orders of the rotations by whole bytes.
+struct Turns {
+    right_24: __m256i,
+    right_16: __m256i,
+}
+
+impl Turns {
+    #[target_feature(enable = "avx2")]
+    fn new() -> Self {
+        let right_24 = _mm256_setr_epi8(
+            3, 4, 5, 6, 7, 0, 1, 2, 11, 12, 13, 14, 15, 8, 9, 10, //
+            3, 4, 5, 6, 7, 0, 1, 2, 11, 12, 13, 14, 15, 8, 9, 10,
+        );
+        let right_16 = _mm256_setr_epi8(
+            2, 3, 4, 5, 6, 7, 0, 1, 10, 11, 12, 13, 14, 15, 8, 9, //
+            2, 3, 4, 5, 6, 7, 0, 1, 10, 11, 12, 13, 14, 15, 8, 9,
+        );
+        // A compiler that knows the order by 16 bits makes two shuffles of it, for want of a table.
+        core::hint::black_box(Self { right_24, right_16 })
+    }
 }
 
 /// Compresses zero and `block` into `block`.
@@ -77,10 +134,10 @@ pub(super) fn fill(blocks: &mut [Block], segment: &Segment) -> Result<(), Error>
 #[target_feature(enable = "avx2")]
 fn compress_on(block: &mut Block) {
     let (mut r, mut z) = (Block::ZERO, Block::ZERO);
-    rows(&Block::ZERO, block, &mut r, &mut z);
-    for a in 0..4 {
-        columns::<false>(a, &r, &z, block);
-    }
+    let turns = Turns::new();
+    rows(&Block::ZERO, block, &turns, &mut r, &mut z);
+    columns::<false>(0, &r, &z, &turns, block);
+    columns::<false>(2, &r, &z, &turns, block);
 }
 
 #[target_feature(enable = "avx2")]
@@ -90,17 +147,17 @@ fn fill_independent<const XORED: bool>(
 ) -> Result<(), Error> {
     let mut references = References::new(segment, &LAYOUT, compress);
     let (mut r, mut z) = (Block::ZERO, Block::ZERO);
+    let turns = Turns::new();
     for position in segment.positions() {
         references.advance(position);
         prefetch_once(blocks, references.at(position + REFERENCES_AHEAD));
         let x = blocks.get(segment.before(position)).ok_or(Error::Reference)?;
         let y = blocks.get(references.at(position)).ok_or(Error::Reference)?;
-        rows(x, y, &mut r, &mut z);
+        rows(x, y, &turns, &mut r, &mut z);
         let place = segment.start() + position as usize;
         let new = blocks.get_mut(place).ok_or(Error::Reference)?;
-        for a in 0..4 {
-            columns::<XORED>(a, &r, &z, new);
-        }
+        columns::<XORED>(0, &r, &z, &turns, new);
+        columns::<XORED>(2, &r, &z, &turns, new);
     }
     Ok(())
 }
@@ -112,97 +169,79 @@ fn fill_dependent<const XORED: bool>(blocks: &mut [Block], segment: &Segment) ->
     let before = blocks.get(segment.before(positions.start)).ok_or(Error::Reference)?;
     let mut index = window.any_lane(positions.start, before.0[0][0]);
     let (mut r, mut z) = (Block::ZERO, Block::ZERO);
+    let turns = Turns::new();
     for position in positions {
         let place = segment.start() + position as usize;
         prefetch(blocks, place + PLACES_AHEAD);
         let x = blocks.get(segment.before(position)).ok_or(Error::Reference)?;
         let y = blocks.get(index).ok_or(Error::Reference)?;
-        rows(x, y, &mut r, &mut z);
+        rows(x, y, &turns, &mut r, &mut z);
         let new = blocks.get_mut(place).ok_or(Error::Reference)?;
-        columns::<XORED>(0, &r, &z, new);
+        columns::<XORED>(0, &r, &z, &turns, new);
         index = window.any_lane(position + 1, new.0[0][0]);
         prefetch_once(blocks, index);
         let new = blocks.get_mut(place).ok_or(Error::Reference)?;
-        for a in 1..4 {
-            columns::<XORED>(a, &r, &z, new);
-        }
+        columns::<XORED>(2, &r, &z, &turns, new);
     }
     Ok(())
 }
 
-/// `R = X ^ Y` into `r`, and the row pass of it into `z`, two rows at a time.
+/// `R = X ^ Y` into `r`, and the row pass of it into `z`, four rows at a time.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn rows(x: &Block, y: &Block, r: &mut Block, z: &mut Block) {
-    let inputs = parts(x).as_chunks::<8>().0.iter().zip(parts(y).as_chunks::<8>().0);
-    let outputs = parts_mut(r).as_chunks_mut::<8>().0.iter_mut();
-    let outputs = outputs.zip(parts_mut(z).as_chunks_mut::<8>().0);
+fn rows(x: &Block, y: &Block, turns: &Turns, r: &mut Block, z: &mut Block) {
+    let inputs = parts(x).as_chunks::<16>().0.iter().zip(parts(y).as_chunks::<16>().0);
+    let outputs = parts_mut(r).as_chunks_mut::<16>().0.iter_mut();
+    let outputs = outputs.zip(parts_mut(z).as_chunks_mut::<16>().0);
     for ((x, y), (r, z)) in inputs.zip(outputs) {
-        let mut v = [_mm256_setzero_si256(); 8];
+        let mut v = [_mm256_setzero_si256(); 16];
         for (((v, x), y), r) in v.iter_mut().zip(x).zip(y).zip(r) {
             *v = _mm256_xor_si256(load(x), load(y));
             store(r, *v);
         }
-        mix!(v; (0, 1, 2, 3), (4, 5, 6, 7));
-        v = [
-            v[0],
-            _mm256_permute4x64_epi64::<0b00_11_10_01>(v[1]),
-            _mm256_permute4x64_epi64::<0b01_00_11_10>(v[2]),
-            _mm256_permute4x64_epi64::<0b10_01_00_11>(v[3]),
-            v[4],
-            _mm256_permute4x64_epi64::<0b00_11_10_01>(v[5]),
-            _mm256_permute4x64_epi64::<0b01_00_11_10>(v[6]),
-            _mm256_permute4x64_epi64::<0b10_01_00_11>(v[7]),
-        ];
-        mix!(v; (0, 1, 2, 3), (4, 5, 6, 7));
-        v = [
-            v[0],
-            _mm256_permute4x64_epi64::<0b10_01_00_11>(v[1]),
-            _mm256_permute4x64_epi64::<0b01_00_11_10>(v[2]),
-            _mm256_permute4x64_epi64::<0b00_11_10_01>(v[3]),
-            v[4],
-            _mm256_permute4x64_epi64::<0b10_01_00_11>(v[5]),
-            _mm256_permute4x64_epi64::<0b01_00_11_10>(v[6]),
-            _mm256_permute4x64_epi64::<0b00_11_10_01>(v[7]),
-        ];
+        mix!(v, turns; (0, 1, 2, 3), (4, 5, 6, 7), (8, 9, 10, 11), (12, 13, 14, 15));
+        rotate!(v, 0b00_11_10_01; 1, 5, 9, 13);
+        rotate!(v, 0b01_00_11_10; 2, 6, 10, 14);
+        rotate!(v, 0b10_01_00_11; 3, 7, 11, 15);
+        mix!(v, turns; (0, 1, 2, 3), (4, 5, 6, 7), (8, 9, 10, 11), (12, 13, 14, 15));
+        rotate!(v, 0b10_01_00_11; 1, 5, 9, 13);
+        rotate!(v, 0b01_00_11_10; 2, 6, 10, 14);
+        rotate!(v, 0b00_11_10_01; 3, 7, 11, 15);
         for (z, v) in z.iter_mut().zip(v) {
             store(z, v);
         }
     }
 }
 
-/// The column pass of the two columns in the parts `a` of each row, XORed with `R`, into `new`.
+/// The column pass of the four columns in the parts `a` and `a + 1` of each row, XORed with `R`,
+/// into `new`.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn columns<const XORED: bool>(a: usize, r: &Block, z: &Block, new: &mut Block) {
-    let mut v = [_mm256_setzero_si256(); 8];
-    for (v, part) in v.iter_mut().zip(parts(z).iter().skip(a).step_by(4)) {
-        *v = load(part);
+fn columns<const XORED: bool>(a: usize, r: &Block, z: &Block, turns: &Turns, new: &mut Block) {
+    let mut v = [_mm256_setzero_si256(); 16];
+    let (pairs, _) = v.as_chunks_mut::<2>();
+    for ([v, w], row) in pairs.iter_mut().zip(parts(z).as_chunks::<4>().0) {
+        *v = load(&row[a]);
+        *w = load(&row[a + 1]);
     }
-    mix!(v; (0, 2, 4, 6), (1, 3, 5, 7));
-    let [b0, b1, c0, c1, d0, d1] = [v[2], v[3], v[4], v[5], v[6], v[7]];
-    v[2] = _mm256_alignr_epi8::<8>(b1, b0);
-    v[3] = _mm256_alignr_epi8::<8>(b0, b1);
-    v[4] = c1;
-    v[5] = c0;
-    v[6] = _mm256_alignr_epi8::<8>(d0, d1);
-    v[7] = _mm256_alignr_epi8::<8>(d1, d0);
-    mix!(v; (0, 2, 4, 6), (1, 3, 5, 7));
-    let [b0, b1, c0, c1, d0, d1] = [v[2], v[3], v[4], v[5], v[6], v[7]];
-    v[2] = _mm256_alignr_epi8::<8>(b0, b1);
-    v[3] = _mm256_alignr_epi8::<8>(b1, b0);
-    v[4] = c1;
-    v[5] = c0;
-    v[6] = _mm256_alignr_epi8::<8>(d1, d0);
-    v[7] = _mm256_alignr_epi8::<8>(d0, d1);
-    let r = parts(r).iter().skip(a).step_by(4);
-    let new = parts_mut(new).iter_mut().skip(a).step_by(4);
-    for ((v, r), new) in v.into_iter().zip(r).zip(new) {
-        let mut result = _mm256_xor_si256(v, load(r));
-        if XORED {
-            result = _mm256_xor_si256(result, load(new));
+    // Of each row, the part `a` and the part `a + 1`; of two rows, a role.
+    mix!(v, turns; (0, 4, 8, 12), (1, 5, 9, 13), (2, 6, 10, 14), (3, 7, 11, 15));
+    forth!(v; (4, 6), (5, 7));
+    across!(v; (8, 10), (9, 11));
+    back!(v; (12, 14), (13, 15));
+    mix!(v, turns; (0, 4, 8, 12), (1, 5, 9, 13), (2, 6, 10, 14), (3, 7, 11, 15));
+    back!(v; (4, 6), (5, 7));
+    across!(v; (8, 10), (9, 11));
+    forth!(v; (12, 14), (13, 15));
+    let rows = parts(r).as_chunks::<4>().0.iter().zip(parts_mut(new).as_chunks_mut::<4>().0);
+    for ([v, w], (r, new)) in v.as_chunks::<2>().0.iter().zip(rows) {
+        for (k, v) in [v, w].into_iter().enumerate() {
+            let mut result = _mm256_xor_si256(*v, load(&r[a + k]));
+            if XORED {
+                result = _mm256_xor_si256(result, load(&new[a + k]));
+            }
+            store(&mut new[a + k], result);
         }
-        store(new, result);
     }
 }
 
@@ -210,26 +249,6 @@ fn columns<const XORED: bool>(a: usize, r: &Block, z: &Block, new: &mut Block) {
 #[inline]
 fn right_32(v: __m256i) -> __m256i {
     _mm256_shuffle_epi32::<0b10_11_00_01>(v)
-}
-
-#[target_feature(enable = "avx2")]
-#[inline]
-fn right_24(v: __m256i) -> __m256i {
-    let bytes = _mm256_setr_epi8(
-        3, 4, 5, 6, 7, 0, 1, 2, 11, 12, 13, 14, 15, 8, 9, 10, //
-        3, 4, 5, 6, 7, 0, 1, 2, 11, 12, 13, 14, 15, 8, 9, 10,
-    );
-    _mm256_shuffle_epi8(v, bytes)
-}
-
-#[target_feature(enable = "avx2")]
-#[inline]
-fn right_16(v: __m256i) -> __m256i {
-    let bytes = _mm256_setr_epi8(
-        2, 3, 4, 5, 6, 7, 0, 1, 10, 11, 12, 13, 14, 15, 8, 9, //
-        2, 3, 4, 5, 6, 7, 0, 1, 10, 11, 12, 13, 14, 15, 8, 9,
-    );
-    _mm256_shuffle_epi8(v, bytes)
 }
 
 #[target_feature(enable = "avx2")]
