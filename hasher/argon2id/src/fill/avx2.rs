@@ -84,6 +84,23 @@ macro_rules! across {
     };
 }
 
+/// What lies between the passes of a block.
+///
+/// Page-aligned, and so is the stack below it. The CPU takes a load for one of a store before it when
+/// the lower twelve bits of their addresses agree; left to chance, where the stack starts, that costs
+/// a quarter of the time in every third process.
+#[repr(C, align(4096))]
+struct Scratch {
+    r: Block,
+    z: Block,
+}
+
+impl Scratch {
+    fn new() -> Self {
+        Self { r: Block::ZERO, z: Block::ZERO }
+    }
+}
+
 /// The byte orders of the rotations by whole bytes.
 struct Turns {
     right_24: __m256i,
@@ -133,11 +150,12 @@ pub(super) fn fill(blocks: &mut [Block], segment: &Segment) -> Result<(), Error>
 
 #[target_feature(enable = "avx2")]
 fn compress_on(block: &mut Block) {
-    let (mut r, mut z) = (Block::ZERO, Block::ZERO);
+    let mut scratch = Scratch::new();
+    let Scratch { r, z } = &mut scratch;
     let turns = Turns::new();
-    rows(&Block::ZERO, block, &turns, &mut r, &mut z);
-    columns::<false>(0, &r, &z, &turns, block);
-    columns::<false>(2, &r, &z, &turns, block);
+    rows(&Block::ZERO, block, &turns, r, z);
+    columns::<false>(0, r, z, &turns, block);
+    columns::<false>(2, r, z, &turns, block);
 }
 
 #[target_feature(enable = "avx2")]
@@ -146,18 +164,19 @@ fn fill_independent<const XORED: bool>(
     segment: &Segment,
 ) -> Result<(), Error> {
     let mut references = References::new(segment, &LAYOUT, compress);
-    let (mut r, mut z) = (Block::ZERO, Block::ZERO);
+    let mut scratch = Scratch::new();
+    let Scratch { r, z } = &mut scratch;
     let turns = Turns::new();
     for position in segment.positions() {
         references.advance(position);
         prefetch_once(blocks, references.at(position + REFERENCES_AHEAD));
         let x = blocks.get(segment.before(position)).ok_or(Error::Reference)?;
         let y = blocks.get(references.at(position)).ok_or(Error::Reference)?;
-        rows(x, y, &turns, &mut r, &mut z);
+        rows(x, y, &turns, r, z);
         let place = segment.start() + position as usize;
         let new = blocks.get_mut(place).ok_or(Error::Reference)?;
-        columns::<XORED>(0, &r, &z, &turns, new);
-        columns::<XORED>(2, &r, &z, &turns, new);
+        columns::<XORED>(0, r, z, &turns, new);
+        columns::<XORED>(2, r, z, &turns, new);
     }
     Ok(())
 }
@@ -168,20 +187,21 @@ fn fill_dependent<const XORED: bool>(blocks: &mut [Block], segment: &Segment) ->
     let positions = segment.positions();
     let before = blocks.get(segment.before(positions.start)).ok_or(Error::Reference)?;
     let mut index = window.any_lane(positions.start, before.0[0][0]);
-    let (mut r, mut z) = (Block::ZERO, Block::ZERO);
+    let mut scratch = Scratch::new();
+    let Scratch { r, z } = &mut scratch;
     let turns = Turns::new();
     for position in positions {
         let place = segment.start() + position as usize;
         prefetch(blocks, place + PLACES_AHEAD);
         let x = blocks.get(segment.before(position)).ok_or(Error::Reference)?;
         let y = blocks.get(index).ok_or(Error::Reference)?;
-        rows(x, y, &turns, &mut r, &mut z);
+        rows(x, y, &turns, r, z);
         let new = blocks.get_mut(place).ok_or(Error::Reference)?;
-        columns::<XORED>(0, &r, &z, &turns, new);
+        columns::<XORED>(0, r, z, &turns, new);
         index = window.any_lane(position + 1, new.0[0][0]);
         prefetch_once(blocks, index);
         let new = blocks.get_mut(place).ok_or(Error::Reference)?;
-        columns::<XORED>(2, &r, &z, &turns, new);
+        columns::<XORED>(2, r, z, &turns, new);
     }
     Ok(())
 }
