@@ -83,6 +83,8 @@ const AHEAD: u32 = 32;
 /// The references of a segment that are drawn without looking at the blocks.
 struct References {
     window: Window,
+    /// The first position that has a reference.
+    first: u32,
     layout: &'static Layout,
     compress: fn(&mut Block),
     input: Words,
@@ -94,7 +96,8 @@ impl References {
     fn new(segment: &Segment, layout: &'static Layout, compress: fn(&mut Block)) -> Self {
         let input = segment.address_input();
         let ring = [0; 2 * ADDRESSES];
-        let mut references = Self { window: segment.window(), layout, compress, input, ring };
+        let (window, first) = (segment.window(), segment.positions().start);
+        let mut references = Self { window, first, layout, compress, input, ring };
         references.draw(0);
         references
     }
@@ -131,7 +134,8 @@ impl References {
         let half = first as usize % self.ring.len();
         let places = self.ring.iter_mut().skip(half);
         for ((place, position), word) in places.zip(first..).zip(words) {
-            *place = self.window.any_lane(position, word) as u32;
+            // The first two words of a lane's first address block are drawn and not used.
+            *place = self.window.any_lane(position.max(self.first), word) as u32;
         }
     }
 }
