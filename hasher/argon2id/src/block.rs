@@ -20,6 +20,7 @@ pub(crate) type Words = [u64; WORDS];
 pub(crate) type Layout = [u8; WORDS];
 
 /// Words where RFC 9106 has them.
+#[expect(clippy::indexing_slicing, reason = "done by the compiler, which looks")]
 pub(crate) const NATURAL: Layout = {
     let mut layout = [0; WORDS];
     let mut place: u8 = 0;

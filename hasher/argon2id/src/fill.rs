@@ -24,8 +24,6 @@ mod portable;
 struct Kernel {
     /// The order in which the path keeps words.
     layout: &'static Layout,
-    /// Compresses zero and the block into the block: half of what makes addresses.
-    compress: fn(&mut Block),
     /// Fills a segment.
     fill: fn(&mut [Block], &Segment) -> Result<(), Error>,
 }
@@ -35,18 +33,12 @@ fn kernel(path: Path) -> Option<Kernel> {
     path.is_available().then_some(())?;
     match path {
         #[cfg(target_arch = "x86_64")]
-        Path::Avx512 => {
-            Some(Kernel { layout: &avx512::LAYOUT, compress: avx512::compress, fill: avx512::fill })
-        }
+        Path::Avx512 => Some(Kernel { layout: &avx512::LAYOUT, fill: avx512::fill }),
         #[cfg(target_arch = "x86_64")]
-        Path::Avx2 => {
-            Some(Kernel { layout: &avx2::LAYOUT, compress: avx2::compress, fill: avx2::fill })
-        }
+        Path::Avx2 => Some(Kernel { layout: &avx2::LAYOUT, fill: avx2::fill }),
         #[cfg(not(target_arch = "x86_64"))]
         Path::Avx512 | Path::Avx2 => None,
-        Path::Portable => {
-            Some(Kernel { layout: &NATURAL, compress: portable::compress, fill: portable::fill })
-        }
+        Path::Portable => Some(Kernel { layout: &NATURAL, fill: portable::fill }),
     }
 }
 
@@ -113,7 +105,7 @@ impl References {
     #[inline(always)]
     fn advance(&mut self, position: u32) {
         let ahead = position + AHEAD;
-        if ahead % ADDRESSES as u32 == 0 {
+        if ahead.is_multiple_of(128) {
             self.draw(ahead);
         }
     }
@@ -121,6 +113,7 @@ impl References {
     /// Draws 128 references, from `first` on.
     #[cold]
     #[inline(never)]
+    #[expect(clippy::cast_possible_truncation, reason = "memory is below 2^32 blocks")]
     fn draw(&mut self, first: u32) {
         if let Some(counter) = self.input.get_mut(COUNTER) {
             *counter += 1;
@@ -142,3 +135,6 @@ impl References {
 
 /// The word of the address input that counts address blocks.
 const COUNTER: usize = 6;
+
+#[cfg(test)]
+mod tests;

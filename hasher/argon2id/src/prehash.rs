@@ -1,4 +1,4 @@
-//! The BLAKE2b parts of RFC 9106: the hash of all inputs, `H0`, and the variable-length hash, `H'`.
+//! The `BLAKE2b` parts of RFC 9106: the hash of all inputs, `H0`, and the variable-length hash, `H'`.
 
 use blake2::digest::Output;
 use blake2::digest::block_api::{UpdateCore, VariableOutputCore};
@@ -9,10 +9,10 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::block::{WORDS, Words};
 use crate::{Error, Input, Params};
 
-/// Bytes that BLAKE2b gives at most.
+/// Bytes that `BLAKE2b` gives at most.
 const BLAKE2B_BYTES: usize = 64;
 
-/// Bytes of a BLAKE2b hash that `H'` lets out, when it needs more than one.
+/// Bytes of a `BLAKE2b` hash that `H'` lets out, when it needs more than one.
 const HALF_BYTES: usize = BLAKE2B_BYTES / 2;
 
 /// `H0` of RFC 9106, 3.2. It is as good as the password to whoever guesses: it is wiped on drop.
@@ -95,7 +95,7 @@ fn long_hash(inputs: &[&[u8]], out: &mut [u8]) {
     }
 }
 
-/// BLAKE2b with an output of `out.len()` bytes, 1 to 64.
+/// `BLAKE2b` with an output of `out.len()` bytes, 1 to 64.
 fn short_hash<'a>(inputs: impl Iterator<Item = &'a [u8]>, out: &mut [u8]) {
     // The callers pass 1 to 64 bytes, which is what `new` asks for.
     let Ok(mut hash) = Blake2bVarCore::new(out.len()) else { return };

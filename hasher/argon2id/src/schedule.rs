@@ -85,7 +85,7 @@ impl Segment {
         }
     }
 
-    /// Whether new blocks are XORed into the old ones.
+    /// Whether new blocks are combined with the old ones, by XOR.
     pub(crate) fn is_xored(&self) -> bool {
         self.pass > 0 && self.shape.params.version() == Version::V0x13
     }
@@ -152,6 +152,7 @@ impl Window {
     /// The index of the reference of the block at `position`, drawn by `word`, when all
     /// references are to the own lane.
     #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "memory fits in the address space")]
     pub(crate) fn own_lane(&self, position: u32, word: u64) -> usize {
         let area = self.area + u64::from(position) - 1;
         (self.base + self.column(area, word)) as usize
@@ -159,6 +160,7 @@ impl Window {
 
     /// The index of the reference of the block at `position`, drawn by `word`.
     #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "memory fits in the address space")]
     pub(crate) fn any_lane(&self, position: u32, word: u64) -> usize {
         if self.lanes == 1 {
             return self.own_lane(position, word);

@@ -1,5 +1,7 @@
 //! Every path against the `argon2` crate, over random parameters and inputs, bit for bit.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use argon2::{Algorithm, AssociatedData};
 use authcluster_argon2id::{
     Arena, ArenaOptions, Cost, Input, Params, Path, Variant, Version, hash_into_on,

@@ -13,6 +13,7 @@ use authcluster_argon2id::{Arena, ArenaOptions, Cost, Input, Params, Path, Varia
 const PASSWORD: &[u8] = b"correct horse battery staple";
 const SALT: &[u8; 16] = b"sixteen bytes...";
 const TAG_BYTES: usize = 32;
+const TAG_BYTES_U32: u32 = 32;
 
 /// One way to hash. `hash` is what is timed; `tag` tells what it came to.
 pub(crate) struct Contender {
@@ -54,8 +55,7 @@ pub(crate) struct Lane {
 
 impl Lane {
     pub(crate) fn new(path: Path, cost: Cost) -> Result<Self, String> {
-        let params =
-            Params::new(Variant::Id, Version::V0x13, cost, TAG_BYTES as u32).map_err(text)?;
+        let params = Params::new(Variant::Id, Version::V0x13, cost, TAG_BYTES_U32).map_err(text)?;
         let arena = Arena::new(cost.memory_kib, ArenaOptions::default()).map_err(text)?;
         Ok(Self { path, params, arena })
     }
@@ -135,7 +135,7 @@ unsafe extern "C" {
 
 extern "C" fn allocate(memory: *mut *mut u8, bytes: usize) -> std::ffi::c_int {
     MEMORY.with_borrow_mut(|kept| {
-        let kept = kept.as_mut().map(|map| aligned(map)).filter(|kept| kept.len() >= bytes);
+        let kept = kept.as_mut().map(aligned).filter(|kept| kept.len() >= bytes);
         let start = kept.map_or(std::ptr::null_mut(), |kept| kept.as_mut_ptr());
         // SAFETY: libargon2 passes the address of a local pointer.
         unsafe { memory.write(start) };
@@ -159,11 +159,11 @@ fn libargon2(cost: Cost) -> Result<Contender, String> {
         let (mut password, mut salt) = (PASSWORD.to_vec(), *SALT);
         let mut context = argon2_sys::argon2_context {
             out: tag.as_mut_ptr(),
-            outlen: TAG_BYTES as u32,
+            outlen: TAG_BYTES_U32,
             pwd: password.as_mut_ptr(),
-            pwdlen: password.len() as u32,
+            pwdlen: u32::try_from(PASSWORD.len()).map_err(text)?,
             salt: salt.as_mut_ptr(),
-            saltlen: salt.len() as u32,
+            saltlen: 16,
             secret: std::ptr::null_mut(),
             secretlen: 0,
             ad: std::ptr::null_mut(),

@@ -155,7 +155,7 @@ fn compress_on(block: &mut Block) {
     let turns = Turns::new();
     rows(&Block::ZERO, block, &turns, r, z);
     columns::<false>(0, r, z, &turns, block);
-    columns::<false>(2, r, z, &turns, block);
+    columns::<false>(1, r, z, &turns, block);
 }
 
 #[target_feature(enable = "avx2")]
@@ -176,7 +176,7 @@ fn fill_independent<const XORED: bool>(
         let place = segment.start() + position as usize;
         let new = blocks.get_mut(place).ok_or(Error::Reference)?;
         columns::<XORED>(0, r, z, &turns, new);
-        columns::<XORED>(2, r, z, &turns, new);
+        columns::<XORED>(1, r, z, &turns, new);
     }
     Ok(())
 }
@@ -201,7 +201,7 @@ fn fill_dependent<const XORED: bool>(blocks: &mut [Block], segment: &Segment) ->
         index = window.any_lane(position + 1, new.0[0][0]);
         prefetch_once(blocks, index);
         let new = blocks.get_mut(place).ok_or(Error::Reference)?;
-        columns::<XORED>(2, r, z, &turns, new);
+        columns::<XORED>(1, r, z, &turns, new);
     }
     Ok(())
 }
@@ -233,18 +233,17 @@ fn rows(x: &Block, y: &Block, turns: &Turns, r: &mut Block, z: &mut Block) {
     }
 }
 
-/// The column pass of the four columns in the parts `a` and `a + 1` of each row, XORed with `R`,
-/// into `new`.
+/// The column pass of four of the eight columns, and XOR with `R`, into `new`: of those in the first or
+/// the second `half` of each row.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn columns<const XORED: bool>(a: usize, r: &Block, z: &Block, turns: &Turns, new: &mut Block) {
+fn columns<const XORED: bool>(half: usize, r: &Block, z: &Block, turns: &Turns, new: &mut Block) {
     let mut v = [_mm256_setzero_si256(); 16];
-    let (pairs, _) = v.as_chunks_mut::<2>();
-    for ([v, w], row) in pairs.iter_mut().zip(parts(z).as_chunks::<4>().0) {
-        *v = load(&row[a]);
-        *w = load(&row[a + 1]);
+    for ([v, w], row) in v.as_chunks_mut::<2>().0.iter_mut().zip(rows_of(z)) {
+        let [first, second] = half_of(row, half);
+        (*v, *w) = (load(first), load(second));
     }
-    // Of each row, the part `a` and the part `a + 1`; of two rows, a role.
+    // A role is two rows of two parts each.
     mix!(v, turns; (0, 4, 8, 12), (1, 5, 9, 13), (2, 6, 10, 14), (3, 7, 11, 15));
     forth!(v; (4, 6), (5, 7));
     across!(v; (8, 10), (9, 11));
@@ -253,14 +252,14 @@ fn columns<const XORED: bool>(a: usize, r: &Block, z: &Block, turns: &Turns, new
     back!(v; (4, 6), (5, 7));
     across!(v; (8, 10), (9, 11));
     forth!(v; (12, 14), (13, 15));
-    let rows = parts(r).as_chunks::<4>().0.iter().zip(parts_mut(new).as_chunks_mut::<4>().0);
+    let rows = rows_of(r).iter().zip(rows_of_mut(new));
     for ([v, w], (r, new)) in v.as_chunks::<2>().0.iter().zip(rows) {
-        for (k, v) in [v, w].into_iter().enumerate() {
-            let mut result = _mm256_xor_si256(*v, load(&r[a + k]));
+        for ((v, r), new) in [v, w].into_iter().zip(half_of(r, half)).zip(half_of_mut(new, half)) {
+            let mut result = _mm256_xor_si256(*v, load(r));
             if XORED {
-                result = _mm256_xor_si256(result, load(&new[a + k]));
+                result = _mm256_xor_si256(result, load(new));
             }
-            store(&mut new[a + k], result);
+            store(new, result);
         }
     }
 }
@@ -285,6 +284,30 @@ fn parts(block: &Block) -> &[[u64; 4]] {
 /// As [`parts`], to be written.
 fn parts_mut(block: &mut Block) -> &mut [[u64; 4]] {
     block.0.as_flattened_mut().as_chunks_mut().0
+}
+
+/// The rows of a block, of four parts each.
+fn rows_of(block: &Block) -> &[[[u64; 4]; 4]] {
+    parts(block).as_chunks().0
+}
+
+/// As [`rows_of`], to be written.
+fn rows_of_mut(block: &mut Block) -> &mut [[[u64; 4]; 4]] {
+    parts_mut(block).as_chunks_mut().0
+}
+
+/// The first two parts of a row, or the last two.
+#[inline(always)]
+fn half_of(row: &[[u64; 4]; 4], half: usize) -> [&[u64; 4]; 2] {
+    let [a, b, c, d] = row;
+    if half == 0 { [a, b] } else { [c, d] }
+}
+
+/// As [`half_of`], to be written.
+#[inline(always)]
+fn half_of_mut(row: &mut [[u64; 4]; 4], half: usize) -> [&mut [u64; 4]; 2] {
+    let [a, b, c, d] = row;
+    if half == 0 { [a, b] } else { [c, d] }
 }
 
 #[target_feature(enable = "avx2")]

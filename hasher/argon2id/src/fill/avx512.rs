@@ -23,6 +23,8 @@ use crate::Error;
 use crate::block::{Block, Layout};
 
 /// Register (a, r) is line 4r + a.
+#[expect(clippy::indexing_slicing, reason = "done by the compiler, which looks")]
+#[expect(clippy::cast_possible_truncation, reason = "a word number is below 128")]
 pub(super) static LAYOUT: Layout = {
     let mut layout = [0; 128];
     let mut place = 0;
@@ -56,6 +58,7 @@ const STILL: usize = 1;
 #[repr(align(64))]
 struct Turns([[u64; 8]; 16], [[u64; 8]; 16]);
 
+#[expect(clippy::indexing_slicing, reason = "done by the compiler, which looks")]
 static TURNS: Turns = {
     let mut turns = Turns([[0; 8]; 16], [[0; 8]; 16]);
     let mut line = 0;
@@ -122,8 +125,8 @@ macro_rules! turn {
     };
 }
 
-/// One block, from the registers of the one before and from its reference in memory, XORed with
-/// the old block if there is one. `$first` is run with the first line as soon as that is done.
+/// One block, from the registers of the one before and from its reference in memory, combined
+/// with the old block if there is one. `$first` is run with the first line as soon as that is done.
 ///
 /// A macro, because a function of this size is not inlined, and then its registers go to memory.
 macro_rules! compressed {
@@ -288,7 +291,7 @@ fn fill_dependent<const XORED: bool>(
         prefetch(blocks, place + PLACES_AHEAD);
         let old = blocks.get(place).filter(|_| XORED).map(|block| &block.0);
         let new = compressed!(x, y, old, |first| {
-            let word = _mm_cvtsi128_si64(_mm512_castsi512_si128(first)) as u64;
+            let word = _mm_cvtsi128_si64(_mm512_castsi512_si128(first)).cast_unsigned();
             index = reference(position + 1, word);
             prefetch_once(blocks, index);
         });
