@@ -75,10 +75,8 @@ impl Lanes {
     /// # Errors
     /// See [`StartLanesError`].
     pub fn start(config: LanesConfig) -> Result<Self, StartLanesError> {
-        let shared = Arc::new(Shared {
-            queue: Mutex::new(Queue::new(config)),
-            changed: Condvar::new(),
-        });
+        let shared =
+            Arc::new(Shared { queue: Mutex::new(Queue::new(config)), changed: Condvar::new() });
         let lanes = Self { shared };
         let price = thread::start(&lanes.shared, config)?;
         lanes.shared.lock().price = price;
@@ -101,8 +99,12 @@ impl Lanes {
             wait_max: terms.wait_max,
         };
         let queued = queue.waiting.iter().map(|job| price.service(job.units));
-        match admit(now, queue.running.iter().map(|job| job.as_ref().map(|job| job.end)), queued, ask)
-        {
+        match admit(
+            now,
+            queue.running.iter().map(|job| job.as_ref().map(|job| job.end)),
+            queued,
+            ask,
+        ) {
             Decision::Refuse { wait } => Err(Refused { wait }),
             Decision::Admit => {
                 let Some(large) = queue.reserve_large(job.cost()) else {

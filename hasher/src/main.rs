@@ -1,3 +1,26 @@
 //! Parse, start, exit code. Nothing else.
 
-fn main() {}
+use std::process::ExitCode;
+
+use authcluster_hasher::args::{Cli, Command};
+use authcluster_hasher::commands;
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve(args) => commands::serve(&args).map(|()| true),
+        Command::Hash(args) => commands::hash(&args).map(|()| true),
+        Command::Verify(args) => commands::verify(&args),
+        Command::Key(args) => commands::key(&args).map(|()| true),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            use std::io::Write as _;
+            // Nobody is left to tell when standard error is gone.
+            drop(writeln!(std::io::stderr().lock(), "hasher: {error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}

@@ -6,6 +6,9 @@
 //! Times to live are durations, and the store's own clock counts them down, so that pods with
 //! different clocks agree (sourcegraph#56826).
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+pub mod memory;
 pub mod redis;
 
 use std::time::Duration;
@@ -109,4 +112,7 @@ pub enum StoreError {
     /// The store answered with something that cannot be.
     #[error("the shared store holds a value that makes no sense")]
     Corrupt(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The store has no room for another session.
+    #[error("the store of sessions is full")]
+    Full,
 }

@@ -1,5 +1,9 @@
 //! Named tasks, logs and metrics.
 
+mod logs;
+mod metrics;
 mod tasks;
 
+pub use self::logs::{LogFormat, LogsError, chain, start_logs};
+pub use self::metrics::{LoginResult, Metrics};
 pub use self::tasks::Tasks;

@@ -219,7 +219,7 @@ impl HasherConfig {
     /// See [`ConfigError`].
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
         let config: Self = toml::from_str(text)?;
-        config.check().map_err(ConfigError::Meaning)?;
+        config.check()?;
         Ok(config)
     }
 
@@ -231,14 +231,23 @@ impl HasherConfig {
         toml::to_string_pretty(self)
     }
 
-    /// The first thing that makes no sense, in words that say what to do.
-    fn check(&self) -> Result<(), String> {
+    /// Whether it makes sense as a whole; also after a flag has changed a field.
+    ///
+    /// # Errors
+    /// [`ConfigError::Meaning`], in words that say what to do.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.checked().map_err(ConfigError::Meaning)
+    }
+
+    fn checked(&self) -> Result<(), String> {
         self.password.argon2id.checked().map_err(|error| error.to_string())?;
         if self.peers.is_some() && self.redis.is_none() {
             return Err("peers needs redis: pods find each other through it".to_owned());
         }
         if self.redis.is_some() && self.users.key_file.is_none() {
-            return Err("redis needs users.key_file: pods must agree on the keys of users".to_owned());
+            return Err(
+                "redis needs users.key_file: pods must agree on the keys of users".to_owned()
+            );
         }
         if self.redis.as_ref().is_some_and(|redis| redis.seeds.is_empty()) {
             return Err("redis.seeds is empty: name at least one node as host:port".to_owned());
@@ -260,7 +269,8 @@ impl HasherConfig {
         if sessions.idle_timeout_seconds == 0
             || sessions.absolute_timeout_seconds < sessions.idle_timeout_seconds
         {
-            return Err("sessions: 0 < idle_timeout_seconds <= absolute_timeout_seconds must hold".to_owned());
+            return Err("sessions: 0 < idle_timeout_seconds <= absolute_timeout_seconds must hold"
+                .to_owned());
         }
         Ok(())
     }

@@ -99,7 +99,11 @@ impl NodeRecord {
     /// The first field that is out of its bounds.
     pub fn checked(self) -> Result<Self, NodeRecordError> {
         let bound = |field, value: u64, max: u64| {
-            if (1..=max).contains(&value) { Ok(()) } else { Err(NodeRecordError { field, value, max }) }
+            if (1..=max).contains(&value) {
+                Ok(())
+            } else {
+                Err(NodeRecordError { field, value, max })
+            }
         };
         bound("lanes", u64::from(self.lanes), u64::from(LANES_MAX))?;
         bound("speed", self.speed, WEIGHT_MAX)?;

@@ -70,9 +70,9 @@ impl Password {
     ) -> Result<Self, PasswordError> {
         let mut bytes = match (text, b64) {
             (Some(text), None) => Zeroizing::new(text.expose().as_bytes().to_vec()),
-            (None, Some(b64)) => Zeroizing::new(
-                STANDARD.decode(b64.expose()).map_err(|_| PasswordError::NotBase64)?,
-            ),
+            (None, Some(b64)) => {
+                Zeroizing::new(STANDARD.decode(b64.expose()).map_err(|_| PasswordError::NotBase64)?)
+            }
             (None, None) | (Some(_), Some(_)) => return Err(PasswordError::NotExactlyOne),
         };
         if bytes.len() > PASSWORD_BYTES_MAX {

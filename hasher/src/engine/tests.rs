@@ -72,7 +72,8 @@ fn a_hash_of_decomposed_bytes_by_another_system_still_verifies() {
         salt: vec![7; 16],
         output: vec![0; 32],
     };
-    hash.output = fill(&hash, "cafe\u{301}".as_bytes(), &mut Arena::new(64).unwrap()).unwrap().to_vec();
+    hash.output =
+        fill(&hash, "cafe\u{301}".as_bytes(), &mut Arena::new(64).unwrap()).unwrap().to_vec();
     assert_eq!(verify(&hash.encode(), "cafe\u{301}"), (true, 2));
     assert_eq!(verify(&hash.encode(), "caf\u{e9}"), (false, 1));
     assert_eq!(verify(&hash.encode(), "e\u{301}"), (false, 2));

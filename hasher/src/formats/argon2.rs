@@ -77,7 +77,8 @@ impl Argon2Hash {
         }
         let cost = cost(parameters, bounds)?;
         let salt = bytes(salt, SALT_BYTES_MIN, "its salt is no base64 of at least 8 bytes")?;
-        let output = bytes(output, OUTPUT_BYTES_MIN, "its output is no base64 of at least 16 bytes")?;
+        let output =
+            bytes(output, OUTPUT_BYTES_MIN, "its output is no base64 of at least 16 bytes")?;
         Ok(Self { scheme, version, cost, salt, output })
     }
 
@@ -114,7 +115,9 @@ fn cost(parameters: &str, bounds: &Bounds) -> Result<Cost, FormatError> {
     };
     let (memory, iterations, parallelism) = (number("m=")?, number("t=")?, number("p=")?);
     if fields.next().is_some() {
-        return Err(FormatError::Unsupported("keyid, data and unknown parameters are not supported"));
+        return Err(FormatError::Unsupported(
+            "keyid, data and unknown parameters are not supported",
+        ));
     }
     let bound = |parameter, value: u64, min: u64, max: u32| {
         let outside = FormatError::CostOutOfBounds { parameter, value, min, max: u64::from(max) };

@@ -88,7 +88,11 @@ impl Queue {
 
     /// Puts the first job that is wanted and can still be in time on a lane. Those that cannot are
     /// given back.
-    pub(super) fn start_next(&mut self, lane: usize, now: Instant) -> (Option<Waiting>, Vec<Waiting>) {
+    pub(super) fn start_next(
+        &mut self,
+        lane: usize,
+        now: Instant,
+    ) -> (Option<Waiting>, Vec<Waiting>) {
         let mut late = Vec::new();
         self.forget_cancelled();
         while let Some(next) = self.waiting.pop_front() {

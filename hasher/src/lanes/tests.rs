@@ -55,9 +55,8 @@ async fn a_caller_that_leaves_cancels_what_waits_and_not_what_runs() {
     while lanes.shared.lock().running.iter().flatten().count() == 0 {
         tokio::task::yield_now().await;
     }
-    let waiting: Vec<_> = (0..200)
-        .map(|_| lanes.admit(clock::now(), hash(LONG), terms(HOUR)).unwrap())
-        .collect();
+    let waiting: Vec<_> =
+        (0..200).map(|_| lanes.admit(clock::now(), hash(LONG), terms(HOUR)).unwrap()).collect();
     assert_eq!(lanes.load().0, 201 * 60);
     drop(waiting);
     assert_eq!(lanes.load().0, 60);
@@ -72,7 +71,8 @@ async fn a_caller_that_leaves_cancels_what_waits_and_not_what_runs() {
 async fn large_hashes_share_their_memory_and_give_it_back() {
     let lanes = lanes(4096);
     let bounds = Bounds::default();
-    let encoded = "$argon2id$v=19$m=3072,t=1,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+    let encoded =
+        "$argon2id$v=19$m=3072,t=1,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
     let stored = Arc::new(Stored::parse(encoded, &bounds).unwrap());
     let job = || Job::Verify {
         password: Password::from_bytes(b"pw".to_vec()).unwrap(),
@@ -94,9 +94,8 @@ async fn large_hashes_share_their_memory_and_give_it_back() {
 #[tokio::test]
 async fn lanes_end_after_what_they_have_admitted() {
     let lanes = lanes(0);
-    let replies: Vec<_> = (0..3)
-        .map(|_| lanes.admit(clock::now(), hash(SMALL), terms(HOUR)).unwrap())
-        .collect();
+    let replies: Vec<_> =
+        (0..3).map(|_| lanes.admit(clock::now(), hash(SMALL), terms(HOUR)).unwrap()).collect();
     drop(lanes);
     for reply in replies {
         assert!(matches!(reply.await.unwrap(), Ok(Outcome::Hashed(_))));

@@ -23,6 +23,7 @@ impl Tasks {
     where
         F: Future<Output = ()> + Send + 'static,
     {
+        // The tracker is what makes the task counted and awaited.
         self.tracker.spawn(task.instrument(tracing::debug_span!("task", name)));
     }
 
@@ -36,6 +37,17 @@ impl Tasks {
     #[must_use]
     pub fn stopping(&self) -> CancellationToken {
         self.stopping.clone()
+    }
+
+    /// Tells every task that the pod is to take nothing new.
+    pub fn drain(&self) {
+        self.draining.cancel();
+    }
+
+    /// Tells every task to end.
+    pub fn stop(&self) {
+        self.draining.cancel();
+        self.stopping.cancel();
     }
 
     /// Ends once [`Tasks::stopping`] has been cancelled and every task has come back.

@@ -56,7 +56,9 @@ impl Local {
         Box::pin(async move {
             match admitted {
                 Err(refused) => Err(WorkError::Refused(refused)),
-                Ok(reply) => reply.await.unwrap_or_else(|_| Err(WorkError::Failed(Box::new(Ended)))),
+                Ok(reply) => {
+                    reply.await.unwrap_or_else(|_| Err(WorkError::Failed(Box::new(Ended))))
+                }
             }
         })
     }

@@ -15,7 +15,8 @@ fn an_empty_file_is_a_pod_alone_on_loopback() {
 
 #[test]
 fn what_is_written_reads_back() {
-    let tls = Tls { certificate_file: "/tls/tls.crt".into(), private_key_file: "/tls/tls.key".into() };
+    let tls =
+        Tls { certificate_file: "/tls/tls.crt".into(), private_key_file: "/tls/tls.key".into() };
     let config = HasherConfig {
         listen: Listen { api: ([0, 0, 0, 0], 8443).into(), admin: ([0, 0, 0, 0], 9090).into() },
         tls: Some(tls.clone()),

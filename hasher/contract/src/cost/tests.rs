@@ -13,7 +13,10 @@ fn work_is_rounded_up_and_never_zero() {
     let cost = |memory_kib, iterations| Cost { memory_kib, iterations, parallelism: 1 };
     assert_eq!(cost(8, 1).units(), Units(1));
     assert_eq!(cost(1025, 1).units(), Units(2));
-    assert_eq!(cost(u32::MAX, u32::MAX).units(), Units((u64::from(u32::MAX).pow(2)).div_ceil(1024)));
+    assert_eq!(
+        cost(u32::MAX, u32::MAX).units(),
+        Units((u64::from(u32::MAX).pow(2)).div_ceil(1024))
+    );
 }
 
 #[test]

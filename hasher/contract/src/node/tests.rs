@@ -35,5 +35,9 @@ fn a_record_that_cannot_be_true_is_refused() {
     assert!(record(1, 1).checked().is_ok());
     check(0, 1, "node record: lanes is 0, and must be between 1 and 256");
     check(1, 0, "node record: speed is 0, and must be between 1 and 16000000");
-    check(1, u64::MAX, "node record: speed is 18446744073709551615, and must be between 1 and 16000000");
+    check(
+        1,
+        u64::MAX,
+        "node record: speed is 18446744073709551615, and must be between 1 and 16000000",
+    );
 }

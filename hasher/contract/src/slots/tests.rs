@@ -1,5 +1,7 @@
 //! Slots against the specification's examples, and sets against their laws.
 
+#![expect(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
+
 use proptest::prelude::*;
 
 use super::*;

@@ -33,7 +33,10 @@ fn case_counts_where_the_team_says_so() {
 fn realms_and_names_never_run_together() {
     let maker = maker();
     assert_ne!(maker.user(&realm("a"), "bc").unwrap(), maker.user(&realm("ab"), "c").unwrap());
-    assert_ne!(maker.user(&realm("a"), "admin").unwrap(), maker.user(&realm("b"), "admin").unwrap());
+    assert_ne!(
+        maker.user(&realm("a"), "admin").unwrap(),
+        maker.user(&realm("b"), "admin").unwrap()
+    );
 }
 
 #[test]
@@ -66,7 +69,10 @@ fn addresses_of_one_ipv6_network_are_one_and_mapped_ipv4_is_ipv4() {
 
 #[test]
 fn a_short_secret_is_refused() {
-    assert_eq!(UserKeyMaker::new(vec![0; 31], UsernameCase::Sensitive).unwrap_err(), UserKeyTooShort);
+    assert_eq!(
+        UserKeyMaker::new(vec![0; 31], UsernameCase::Sensitive).unwrap_err(),
+        UserKeyTooShort
+    );
 }
 
 proptest! {

@@ -32,6 +32,7 @@ pub struct Attempts {
     left: Vec<NodeId>,
     /// Asked and busy, with the wait each one named.
     busy: Vec<(u64, NodeId)>,
+    refusals: usize,
     failures: usize,
 }
 
@@ -40,15 +41,15 @@ impl Attempts {
     pub fn new(order: impl IntoIterator<Item = NodeId>) -> Self {
         let mut left: Vec<NodeId> = order.into_iter().collect();
         left.reverse();
-        Self { left, busy: Vec::new(), failures: 0 }
+        Self { left, busy: Vec::new(), refusals: 0, failures: 0 }
     }
 
     /// The next thing to do.
-    pub fn next(&mut self) -> Step {
+    pub fn next_step(&mut self) -> Step {
         if self.failures >= FAILURES_MAX {
             return Step::RunHere;
         }
-        if self.busy.len() < REFUSALS_MAX
+        if self.refusals < REFUSALS_MAX
             && let Some(node) = self.left.pop()
         {
             return Step::Ask(node);
@@ -61,6 +62,7 @@ impl Attempts {
 
     /// The node that was asked would let the request wait so long.
     pub fn refused(&mut self, node: NodeId, wait_ms: u64) {
+        self.refusals = self.refusals.saturating_add(1);
         self.busy.push((wait_ms, node));
     }
 

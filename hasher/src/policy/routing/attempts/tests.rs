@@ -13,7 +13,7 @@ fn check(order: &str, answers: &str, expect: &str) {
     let mut answers = answers.split_whitespace();
     let mut steps = Vec::new();
     loop {
-        let (name, node) = match attempts.next() {
+        let (name, node) = match attempts.next_step() {
             Step::Ask(node) => (format!("ask {node}"), node),
             Step::Insist(node) => (format!("insist {node}"), node),
             Step::RunHere => {

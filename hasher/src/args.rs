@@ -1,0 +1,121 @@
+//! The command line and the environment. The only reader of both.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use authcluster_contract::config::HasherConfig;
+use authcluster_contract::limits::LANES_MAX;
+use authcluster_contract::node::NodeId;
+use clap::{Args, Parser, Subcommand};
+
+use crate::telemetry::LogFormat;
+
+/// Argon2id hash and verify over HTTP.
+#[derive(Debug, Parser)]
+#[command(name = "hasher", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the API. Without a configuration: alone, on loopback, with sessions in memory.
+    Serve(ServeArgs),
+    /// Hash the password on standard input, and print the hash.
+    Hash(PolicyArgs),
+    /// Compare the password on standard input with a hash. Exit code 0 = match, 1 = mismatch,
+    /// 2 = error.
+    Verify(VerifyArgs),
+    /// Print the Redis keys of a username.
+    Key(KeyArgs),
+}
+
+/// Of `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Configuration file (TOML).
+    #[arg(long, env = "HASHER_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Address of the API; overrides the file [default: 127.0.0.1:8080].
+    #[arg(long, env = "HASHER_LISTEN", value_name = "IP:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Address of probes and metrics; overrides the file [default: 127.0.0.1:9090].
+    #[arg(long, env = "HASHER_ADMIN_LISTEN", value_name = "IP:PORT")]
+    pub admin_listen: Option<SocketAddr>,
+    /// Hashing threads; overrides the file [default: one for each CPU].
+    #[arg(long, env = "HASHER_LANES", value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(LANES_MAX)))]
+    pub lanes: Option<u32>,
+    /// Name of this node; the pod's name in a cluster.
+    #[arg(long, env = "HASHER_NODE_NAME", value_name = "NAME", default_value = "local")]
+    pub node_name: NodeId,
+    /// What log lines look like.
+    #[arg(long, env = "HASHER_LOG_FORMAT", value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+    /// Which log lines there are, as in `info` or `authcluster_hasher=debug`.
+    #[arg(long, env = "HASHER_LOG", value_name = "FILTER", default_value = "info")]
+    pub log: String,
+}
+
+/// Of `hash`.
+#[derive(Debug, Args)]
+pub struct PolicyArgs {
+    /// Memory of the hash, in MiB.
+    #[arg(long, default_value_t = 19)]
+    pub memory_mib: u32,
+    /// Passes over the memory.
+    #[arg(long, default_value_t = 2)]
+    pub iterations: u32,
+    /// Argon2 lanes.
+    #[arg(long, default_value_t = 1)]
+    pub parallelism: u32,
+}
+
+/// Of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The stored hash.
+    pub encoded: String,
+}
+
+/// Of `key`.
+#[derive(Debug, Args)]
+pub struct KeyArgs {
+    /// The username.
+    pub name: String,
+    /// The realm of the caller that speaks of the user.
+    #[arg(long, default_value = "default")]
+    pub realm: String,
+    /// File with the secret of the AuthCluster (key `user-key` of its Secret).
+    #[arg(long, value_name = "FILE")]
+    pub key_file: PathBuf,
+    /// Letter case counts.
+    #[arg(long)]
+    pub case_sensitive: bool,
+}
+
+impl ServeArgs {
+    /// The configuration: the file, overridden by flags, checked as a whole.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or a combination that makes no sense.
+    pub fn configuration(&self) -> anyhow::Result<HasherConfig> {
+        let mut config = match &self.config {
+            None => HasherConfig::default(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("cannot read {}", path.display()))?;
+                HasherConfig::from_toml(&text).with_context(|| path.display().to_string())?
+            }
+        };
+        config.listen.api = self.listen.unwrap_or(config.listen.api);
+        config.listen.admin = self.admin_listen.unwrap_or(config.listen.admin);
+        config.lanes = self.lanes.or(config.lanes);
+        config.check()?;
+        Ok(config)
+    }
+}

@@ -1,0 +1,171 @@
+//! Who calls: a bearer token, known by its SHA-256 alone.
+//!
+//! Tokens have at least 128 random bits, so a plain digest is enough, and a dump of the file gives
+//! nobody a token. Every digest is compared, in constant time. The realm comes from the token, so
+//! two callers' "admin" never meet.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use authcluster_contract::config::{Clients, Scope};
+use authcluster_contract::http::Code;
+use authcluster_contract::user::Realm;
+use http::{HeaderMap, header};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use crate::error::ApiError;
+
+/// A caller that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Its name, for logs.
+    pub name: Arc<str>,
+    /// The users it may speak of.
+    pub realm: Realm,
+    scopes: Vec<Scope>,
+}
+
+/// A file of callers that cannot be used. Names no digest.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientsError {
+    /// Not TOML, or not of this shape. The parser's own message quotes lines, which hold digests.
+    #[error("the file of callers is not of the documented shape (line {line})")]
+    Syntax {
+        /// Where it goes wrong; 0 is unknown.
+        line: usize,
+    },
+    /// A digest is none.
+    #[error("caller {0}: each of token_sha256 must be 64 hexadecimal digits")]
+    Digest(String),
+    /// A caller could never call.
+    #[error("caller {0} has no token_sha256")]
+    NoToken(String),
+    /// A realm that no file can do without.
+    #[error("the default realm has no valid name")]
+    DefaultRealm,
+}
+
+/// All callers; they can be replaced while requests run.
+#[derive(Debug)]
+pub struct Auth(ArcSwap<Known>);
+
+#[derive(Debug)]
+enum Known {
+    /// No file: whoever reaches loopback is this caller.
+    Everyone(Caller),
+    /// Digests and whose they are.
+    Listed(Vec<([u8; 32], Caller)>),
+}
+
+impl Auth {
+    /// No file of callers: everyone who reaches the pod, which listens on loopback then, may do
+    /// everything in the realm `default`.
+    ///
+    /// # Errors
+    /// None; `default` is a name.
+    pub fn everyone() -> Result<Self, ClientsError> {
+        let realm = Realm::new("default").map_err(|_| ClientsError::DefaultRealm)?;
+        let scopes = vec![Scope::Hash, Scope::Verify, Scope::Login, Scope::Sessions, Scope::Nodes];
+        let caller = Caller { name: "local".into(), realm, scopes };
+        Ok(Self(ArcSwap::from_pointee(Known::Everyone(caller))))
+    }
+
+    /// The callers of a file.
+    ///
+    /// # Errors
+    /// See [`ClientsError`].
+    pub fn from_toml(text: &str) -> Result<Self, ClientsError> {
+        Ok(Self(ArcSwap::from_pointee(listed(text)?)))
+    }
+
+    /// Replaces all callers; on an error everything stays as it was.
+    ///
+    /// # Errors
+    /// See [`ClientsError`].
+    pub fn replace(&self, text: &str) -> Result<(), ClientsError> {
+        self.0.store(Arc::new(listed(text)?));
+        Ok(())
+    }
+
+    /// The caller of a request, if it may do this.
+    ///
+    /// # Errors
+    /// [`Code::Unauthenticated`] or [`Code::Forbidden`].
+    pub fn caller(&self, headers: &HeaderMap, scope: Scope) -> Result<Caller, ApiError> {
+        let known = self.0.load();
+        let caller = match &**known {
+            Known::Everyone(caller) => caller,
+            Known::Listed(callers) => {
+                let token = bearer(headers)?;
+                let digest: [u8; 32] = Sha256::digest(token).into();
+                let mut found = None;
+                for (listed, caller) in callers {
+                    if bool::from(listed.ct_eq(&digest)) {
+                        found = Some(caller);
+                    }
+                }
+                found.ok_or_else(|| {
+                    ApiError::new(Code::Unauthenticated, "this bearer token is not known")
+                })?
+            }
+        };
+        if caller.scopes.contains(&scope) {
+            Ok(caller.clone())
+        } else {
+            let detail = format!("caller {} lacks the scope {scope:?}", caller.name);
+            Err(ApiError::new(Code::Forbidden, detail))
+        }
+    }
+}
+
+/// The token of `Authorization: Bearer TOKEN` (RFC 6750, section 2.1; the scheme's case does not
+/// count).
+fn bearer(headers: &HeaderMap) -> Result<&[u8], ApiError> {
+    const MISSING: &str = "send your token as `Authorization: Bearer TOKEN`";
+    let value = headers.get(header::AUTHORIZATION).map(http::HeaderValue::as_bytes);
+    match value.and_then(|value| value.split_at_checked(7)) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => Ok(token.trim_ascii()),
+        Some(_) | None => Err(ApiError::new(Code::Unauthenticated, MISSING)),
+    }
+}
+
+fn listed(text: &str) -> Result<Known, ClientsError> {
+    let clients: Clients = toml::from_str(text).map_err(|error| {
+        let start = error.span().map_or(0, |span| span.start);
+        let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
+        ClientsError::Syntax { line }
+    })?;
+    let mut callers = Vec::new();
+    for client in clients.clients {
+        if client.token_sha256.is_empty() {
+            return Err(ClientsError::NoToken(client.name));
+        }
+        let caller = Caller {
+            name: client.name.as_str().into(),
+            realm: client.realm,
+            scopes: client.scopes,
+        };
+        for digest in client.token_sha256 {
+            let digest =
+                digest_of_hex(&digest).ok_or_else(|| ClientsError::Digest(client.name.clone()))?;
+            callers.push((digest, caller.clone()));
+        }
+    }
+    Ok(Known::Listed(callers))
+}
+
+fn digest_of_hex(hex: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    if hex.len() != 64 || !hex.is_ascii() {
+        return None;
+    }
+    for (byte, pair) in digest.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
+        let pair = std::str::from_utf8(pair).ok()?;
+        *byte = u8::from_str_radix(pair, 16).ok()?;
+    }
+    Some(digest)
+}
+
+#[cfg(test)]
+mod tests;

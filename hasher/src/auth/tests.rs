@@ -1,0 +1,69 @@
+//! Who is known, and what they may do.
+
+use super::*;
+
+fn auth(scopes: &str) -> Auth {
+    let digest: String =
+        Sha256::digest(b"secret-token").iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = format!(
+        "[[clients]]\nname = \"shop\"\nrealm = \"shop\"\nscopes = [{scopes}]\n\
+         token_sha256 = [\"{}\", \"{digest}\"]\n",
+        "0".repeat(64)
+    );
+    Auth::from_toml(&text).unwrap()
+}
+
+fn ask(auth: &Auth, authorization: Option<&str>) -> Result<String, Code> {
+    let mut headers = HeaderMap::new();
+    if let Some(value) = authorization {
+        headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+    }
+    let caller = auth.caller(&headers, Scope::Login);
+    caller.map(|caller| caller.realm.as_str().to_owned()).map_err(|error| error.code())
+}
+
+#[test]
+fn a_token_gives_realm_and_scopes() {
+    let auth = auth("\"Login\"");
+    assert_eq!(ask(&auth, Some("Bearer secret-token")), Ok("shop".to_owned()));
+    assert_eq!(ask(&auth, Some("bearer secret-token")), Ok("shop".to_owned()));
+    for wrong in
+        [None, Some("Bearer secret-tokem"), Some("Bearer "), Some("secret-token"), Some("")]
+    {
+        assert_eq!(ask(&auth, wrong), Err(Code::Unauthenticated), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_scope_that_is_missing_is_another_answer() {
+    assert_eq!(ask(&auth("\"Hash\""), Some("Bearer secret-token")), Err(Code::Forbidden));
+    assert_eq!(ask(&auth(""), Some("Bearer secret-token")), Err(Code::Forbidden));
+}
+
+#[test]
+fn without_a_file_everyone_is_the_local_caller() {
+    assert_eq!(ask(&Auth::everyone().unwrap(), None), Ok("default".to_owned()));
+}
+
+#[test]
+fn a_bad_file_is_refused_in_words_without_its_digests_and_replaces_nothing() {
+    let auth = auth("\"Login\"");
+    let check = |text: &str, expect: &str| {
+        assert_eq!(auth.replace(text).unwrap_err().to_string(), expect);
+        assert_eq!(ask(&auth, Some("Bearer secret-token")), Ok("shop".to_owned()));
+    };
+    let one = |digests: &str| {
+        format!(
+            "[[clients]]\nname = \"a\"\nrealm = \"a\"\nscopes = []\ntoken_sha256 = [{digests}]\n"
+        )
+    };
+    check(&one("\"abc\""), "caller a: each of token_sha256 must be 64 hexadecimal digits");
+    check(
+        &one(&format!("\"{}\"", "g".repeat(64))),
+        "caller a: each of token_sha256 must be 64 hexadecimal digits",
+    );
+    check(&one(""), "caller a has no token_sha256");
+    check("[[clients]]\nname = 1\n", "the file of callers is not of the documented shape (line 2)");
+    auth.replace("").unwrap();
+    assert_eq!(ask(&auth, Some("Bearer secret-token")), Err(Code::Unauthenticated));
+}

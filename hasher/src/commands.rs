@@ -1,0 +1,148 @@
+//! The commands of a person at a terminal. Passwords come on standard input, never as an argument,
+//! where other users of the machine could read them.
+
+use std::io::{IsTerminal as _, Read as _, Write as _};
+
+use anyhow::Context as _;
+use authcluster_contract::config::HasherConfig;
+use authcluster_contract::cost::Argon2idPolicy;
+use authcluster_contract::keys;
+use authcluster_contract::limits::PASSWORD_BYTES_MAX;
+use authcluster_contract::secret::Password;
+use authcluster_contract::user::{Realm, UsernameCase};
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+use zeroize::Zeroizing;
+
+use crate::args::{KeyArgs, PolicyArgs, ServeArgs, VerifyArgs};
+use crate::engine::{Arena, compute};
+use crate::formats::{Bounds, Stored};
+use crate::start::{Running, start, user_keys};
+use crate::telemetry::start_logs;
+use crate::work::{Job, Outcome};
+
+/// `hasher serve`: until SIGTERM or SIGINT.
+///
+/// # Errors
+/// See [`start`].
+pub fn serve(args: &ServeArgs) -> anyhow::Result<()> {
+    start_logs(args.log_format, &args.log)?;
+    let config = args.configuration()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let running = start(&config, args.node_name.clone()).await?;
+        say_where(&running, &config)?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("draining: nothing new is taken, admitted work is finished");
+        anyhow::ensure!(running.shut_down().await, "requests were open after the grace period");
+        tracing::info!("ended");
+        Ok(())
+    })
+}
+
+fn say_where(running: &Running, config: &HasherConfig) -> anyhow::Result<()> {
+    let record = running.local.record();
+    let policy = config.password.argon2id;
+    tracing::info!(
+        api = %running.api,
+        admin = %running.admin,
+        lanes = record.lanes,
+        units_per_second = record.capacity(),
+        memory_mib = policy.memory_mib,
+        iterations = policy.iterations,
+        parallelism = policy.parallelism,
+        "serving"
+    );
+    if config.clients_file.is_none() && std::io::stderr().is_terminal() {
+        let json = "-H 'content-type: application/json'";
+        let mut out = std::io::stderr().lock();
+        writeln!(
+            out,
+            "\nTry it:\n  curl -s {}/v1/hash {json} -d '{{\"password\":\"correct horse\"}}'",
+            running.api
+        )?;
+        writeln!(
+            out,
+            "  curl -s {}/v1/verify {json} -d '{{\"password\":\"correct horse\",\"encoded\":\"...\"}}'\n",
+            running.api
+        )?;
+    }
+    Ok(())
+}
+
+/// `hasher hash`.
+///
+/// # Errors
+/// No password, a policy out of bounds, or no memory.
+pub fn hash(args: &PolicyArgs) -> anyhow::Result<()> {
+    let policy = Argon2idPolicy {
+        memory_mib: args.memory_mib,
+        iterations: args.iterations,
+        parallelism: args.parallelism,
+    };
+    let cost = policy.checked()?;
+    let password = read_password()?;
+    let (outcome, _) = compute(&Job::Hash { password, cost }, &mut Arena::new(cost.memory_kib)?)?;
+    if let Outcome::Hashed(encoded) = outcome {
+        writeln!(std::io::stdout().lock(), "{encoded}")?;
+    }
+    Ok(())
+}
+
+/// `hasher verify`: whether they match.
+///
+/// # Errors
+/// No password, or a hash that cannot be worked on.
+pub fn verify(args: &VerifyArgs) -> anyhow::Result<bool> {
+    let stored = Arc::new(Stored::parse(&args.encoded, &Bounds::default())?);
+    let mut arena = Arena::new(stored.cost().memory_kib)?;
+    let password = read_password()?;
+    let (outcome, _) = compute(&Job::Verify { password, stored }, &mut arena)?;
+    let matches = outcome == Outcome::Verified(true);
+    writeln!(std::io::stdout().lock(), "{}", if matches { "match" } else { "mismatch" })?;
+    Ok(matches)
+}
+
+/// `hasher key`.
+///
+/// # Errors
+/// A name, realm or file that cannot be used.
+pub fn key(args: &KeyArgs) -> anyhow::Result<()> {
+    let case =
+        if args.case_sensitive { UsernameCase::Sensitive } else { UsernameCase::Insensitive };
+    let keys = user_keys(Some(&args.key_file), case)?;
+    let user = keys.user(&Realm::new(&args.realm)?, &args.name)?;
+    let mut out = std::io::stdout().lock();
+    for key in [
+        keys::user_sessions(&user),
+        keys::user_generation(&user),
+        keys::migration_lock(&user),
+        keys::migration_status(&user),
+    ] {
+        writeln!(out, "{key}")?;
+    }
+    Ok(())
+}
+
+/// The first line of standard input, without its end.
+fn read_password() -> anyhow::Result<Password> {
+    let mut stdin = std::io::stdin().lock();
+    if stdin.is_terminal() {
+        writeln!(std::io::stderr().lock(), "Password (it will be shown), then Enter:")?;
+    }
+    let mut line = Zeroizing::new(Vec::with_capacity(PASSWORD_BYTES_MAX + 2));
+    let mut byte = [0];
+    while line.len() <= PASSWORD_BYTES_MAX && stdin.read(&mut byte)? == 1 && byte != *b"\n" {
+        line.extend(byte);
+    }
+    if line.last() == Some(&b'\r') {
+        line.pop();
+    }
+    anyhow::ensure!(!line.is_empty(), "no password on standard input");
+    Password::from_bytes(line.to_vec()).context("standard input")
+}

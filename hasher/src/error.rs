@@ -1,0 +1,152 @@
+//! What goes wrong with a request: a closed code and words for the caller, and a cause that stays
+//! inside.
+//!
+//! An error is logged once, where it becomes an answer (`server::observe`). Neither part holds
+//! anything of the request's content.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use authcluster_contract::http::Code;
+use authcluster_contract::secret::PasswordError;
+use authcluster_contract::user::UsernameError;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+
+use crate::clock::RandomError;
+use crate::formats::FormatError;
+use crate::store::StoreError;
+use crate::telemetry::chain;
+use crate::work::WorkError;
+
+/// An answer that is not 2xx.
+#[derive(Debug)]
+pub struct ApiError {
+    code: Code,
+    detail: Cow<'static, str>,
+    cause: Option<Box<dyn Error + Send + Sync>>,
+    retry_after: Option<Duration>,
+}
+
+/// Rides on the answer to where it is logged and counted.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// The code of the problem.
+    pub code: Code,
+    /// The cause, with its causes.
+    pub cause: Option<Arc<str>>,
+}
+
+impl ApiError {
+    /// An error that the caller can mend.
+    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, detail: detail.into(), cause: None, retry_after: None }
+    }
+
+    /// A fault of the hasher.
+    pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let detail = Cow::Borrowed("a fault of the hasher; its log says more");
+        Self { code: Code::Internal, detail, cause: Some(cause.into()), retry_after: None }
+    }
+
+    /// What the caller sees of the kind.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.code
+    }
+}
+
+impl From<PasswordError> for ApiError {
+    fn from(error: PasswordError) -> Self {
+        let code = match error {
+            PasswordError::TooLong => Code::PasswordTooLong,
+            PasswordError::NotExactlyOne | PasswordError::NotBase64 => Code::MalformedRequest,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<UsernameError> for ApiError {
+    fn from(error: UsernameError) -> Self {
+        Self::new(Code::MalformedRequest, error.to_string())
+    }
+}
+
+impl From<FormatError> for ApiError {
+    fn from(error: FormatError) -> Self {
+        let code = match error {
+            FormatError::Unsupported(_) => Code::UnsupportedFormat,
+            FormatError::CostOutOfBounds { .. } => Code::CostOutOfBounds,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<RandomError> for ApiError {
+    fn from(error: RandomError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<WorkError> for ApiError {
+    fn from(error: WorkError) -> Self {
+        match error {
+            WorkError::Refused(refused) => Self {
+                retry_after: Some(refused.wait),
+                ..Self::new(
+                    Code::Overloaded,
+                    format!(
+                        "no pod can finish this in time; the earliest lane is free in {} ms",
+                        refused.wait.as_millis()
+                    ),
+                )
+            },
+            WorkError::Failed(cause) => Self::internal(cause),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self {
+            code: Code::SessionsUnavailable,
+            detail: Cow::Borrowed(match error {
+                StoreError::Unreachable(_) => "the store of sessions cannot be reached",
+                StoreError::Corrupt(_) => "the store of sessions holds what cannot be",
+                StoreError::Full => "the store of sessions is full",
+            }),
+            cause: Some(Box::new(error)),
+            retry_after: Some(Duration::from_secs(1)),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let problem = self.code.problem(self.detail);
+        let status =
+            StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_string(&problem).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        let json = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, json);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.code == Code::Unauthenticated {
+            let scheme = HeaderValue::from_static("Bearer realm=\"authcluster\"");
+            headers.insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        if let Some(wait) = self.retry_after {
+            // Whole seconds, rounded up, and at least one (RFC 9110, section 10.2.3).
+            let seconds = wait.as_millis().div_ceil(1000).clamp(1, 3600);
+            if let Ok(value) = HeaderValue::from_str(&seconds.to_string()) {
+                headers.insert(header::RETRY_AFTER, value);
+            }
+        }
+        let cause = self.cause.map(|cause| chain(cause.as_ref()).into());
+        response.extensions_mut().insert(Answered { code: self.code, cause });
+        response
+    }
+}

@@ -1,0 +1,59 @@
+//! Hash and verify: no state, no session.
+
+use std::sync::Arc;
+
+use authcluster_contract::http::{HashReply, HashRequest, VerifyReply, VerifyRequest};
+use authcluster_contract::user::UserKey;
+
+use super::{Service, WrongOutcome, verified};
+use crate::auth::Caller;
+use crate::error::ApiError;
+use crate::formats::Stored;
+use crate::policy::rehash::rehash_reasons;
+use crate::work::{Job, Outcome};
+
+impl Service {
+    fn user(&self, caller: &Caller, name: Option<&str>) -> Result<Option<UserKey>, ApiError> {
+        Ok(name.map(|name| self.keys.user(&caller.realm, name)).transpose()?)
+    }
+
+    /// Makes a new hash.
+    ///
+    /// # Errors
+    /// A request that makes no sense, or no pod that can do it in time.
+    pub async fn hash(
+        &self,
+        caller: &Caller,
+        mut request: HashRequest,
+    ) -> Result<HashReply, ApiError> {
+        let user = self.user(caller, request.username.as_deref())?;
+        let job = self.offer(Job::Hash { password: request.password()?, cost: self.cost });
+        match self.work.compute(user.as_ref(), job, self.deadline()).await? {
+            Outcome::Hashed(encoded) => Ok(HashReply { encoded }),
+            Outcome::Verified(_) => Err(ApiError::internal(WrongOutcome)),
+        }
+    }
+
+    /// Compares a password with a stored hash. A mismatch is an answer, not an error.
+    ///
+    /// # Errors
+    /// As [`Self::hash`], or a stored hash that cannot be worked on.
+    pub async fn verify(
+        &self,
+        caller: &Caller,
+        mut request: VerifyRequest,
+    ) -> Result<VerifyReply, ApiError> {
+        let user = self.user(caller, request.username.as_deref())?;
+        let password = request.password()?;
+        let stored = Arc::new(Stored::parse(request.encoded.expose(), &self.bounds)?);
+        let job = self.offer(Job::Verify { password, stored: Arc::clone(&stored) });
+        let matches = verified(&self.work.compute(user.as_ref(), job, self.deadline()).await?)?;
+        let reasons = if matches { rehash_reasons(&stored, self.cost) } else { Vec::new() };
+        Ok(VerifyReply {
+            matches,
+            needs_rehash: !reasons.is_empty(),
+            reasons,
+            scheme: stored.scheme(),
+        })
+    }
+}

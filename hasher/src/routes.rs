@@ -1,0 +1,115 @@
+//! The API: extract, call a flow, reply. No decisions.
+
+mod body;
+mod observe;
+
+use std::sync::Arc;
+
+use authcluster_contract::config::Scope;
+use authcluster_contract::http::{
+    Code, HashReply, HashRequest, IntrospectReply, LoginReply, LoginRequest, NodesReply,
+    RevokeReply, SessionRequest, VerifyReply, VerifyRequest,
+};
+use authcluster_contract::limits::BODY_BYTES_MAX;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router, middleware};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use self::body::Body;
+use crate::auth::Auth;
+use crate::error::ApiError;
+use crate::flows::Service;
+
+/// What the routes share.
+#[derive(Clone)]
+pub struct Api {
+    /// Who may call.
+    pub auth: Arc<Auth>,
+    /// What is done.
+    pub service: Arc<Service>,
+}
+
+type Reply<T> = Result<Json<T>, ApiError>;
+
+/// Every path of the API.
+pub fn router(api: Api) -> Router {
+    Router::new()
+        .route("/v1/hash", post(hash))
+        .route("/v1/verify", post(verify))
+        .route("/v1/login", post(login))
+        .route("/v1/sessions/introspect", post(introspect))
+        .route("/v1/sessions/revoke", post(revoke))
+        .route("/v1/nodes", get(nodes))
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(api.clone(), observe::observe))
+        .with_state(api)
+}
+
+async fn hash(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    body: Body<HashRequest>,
+) -> Reply<HashReply> {
+    let caller = api.auth.caller(&headers, Scope::Hash)?;
+    Ok(Json(api.service.hash(&caller, body.read()?).await?))
+}
+
+async fn verify(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    body: Body<VerifyRequest>,
+) -> Reply<VerifyReply> {
+    let caller = api.auth.caller(&headers, Scope::Verify)?;
+    Ok(Json(api.service.verify(&caller, body.read()?).await?))
+}
+
+async fn login(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    body: Body<LoginRequest>,
+) -> Reply<LoginReply> {
+    let caller = api.auth.caller(&headers, Scope::Login)?;
+    Ok(Json(api.service.login(&caller, body.read()?).await?))
+}
+
+async fn introspect(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    body: Body<SessionRequest>,
+) -> Reply<IntrospectReply> {
+    let caller = api.auth.caller(&headers, Scope::Sessions)?;
+    Ok(Json(api.service.introspect(&caller, &body.read()?).await?))
+}
+
+async fn revoke(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    body: Body<SessionRequest>,
+) -> Reply<RevokeReply> {
+    let caller = api.auth.caller(&headers, Scope::Sessions)?;
+    Ok(Json(api.service.revoke(&caller, &body.read()?).await?))
+}
+
+async fn nodes(State(api): State<Api>, headers: HeaderMap) -> Reply<NodesReply> {
+    api.auth.caller(&headers, Scope::Nodes)?;
+    Ok(Json(api.service.nodes()))
+}
+
+async fn no_such_path() -> ApiError {
+    ApiError::new(Code::NotFound, "there is no such path; see the table of calls in the README")
+}
+
+async fn no_such_method() -> ApiError {
+    ApiError::new(Code::MethodNotAllowed, "calls with a body are POST, all others GET")
+}
+
+/// The panic's own words may hold anything, so they go nowhere.
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    ApiError::internal("a handler panicked").into_response()
+}

@@ -1,0 +1,33 @@
+//! Counts every answer, and logs those that are the hasher's fault: once, here.
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::Api;
+use crate::clock;
+use crate::error::Answered;
+
+/// The routes by their names in metrics; anything else is one label, whatever was asked for.
+const ROUTES: &[&str] = &[
+    "/v1/hash",
+    "/v1/verify",
+    "/v1/login",
+    "/v1/sessions/introspect",
+    "/v1/sessions/revoke",
+    "/v1/nodes",
+];
+
+pub(super) async fn observe(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let route = ROUTES.iter().find(|route| **route == path).copied().unwrap_or("other");
+    let start = clock::now();
+    let response = next.run(request).await;
+    let answered = response.extensions().get::<Answered>();
+    let time = clock::now().saturating_duration_since(start);
+    api.service.metrics.answered(route, answered.map(|answered| answered.code), time);
+    if let Some(Answered { code, cause: Some(cause) }) = answered {
+        tracing::error!(route, code = code.as_str(), cause = &**cause, "request failed");
+    }
+    response
+}

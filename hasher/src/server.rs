@@ -1,0 +1,125 @@
+//! Listeners: accept, terminate TLS, serve HTTP/1.1 and HTTP/2, and end without cutting anyone off.
+
+mod admin;
+mod tls;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use crate::telemetry::{Metrics, Tasks, chain};
+
+pub use self::admin::{Health, admin_router};
+pub use self::tls::{ServerTls, TlsError};
+
+/// Time for a TLS handshake, and for the head of a request: a caller that dribbles holds a
+/// connection no longer.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time that open requests have to finish when the pod ends. Longer than every deadline of a
+/// request, shorter than the 30 s that Kubernetes gives.
+pub const GRACE: Duration = Duration::from_secs(20);
+
+/// A listener could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: choose another address, or end whoever has it")]
+pub struct ListenError {
+    address: SocketAddr,
+    #[source]
+    cause: std::io::Error,
+}
+
+/// Opens a listener.
+///
+/// # Errors
+/// See [`ListenError`].
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    TcpListener::bind(address).await.map_err(|cause| ListenError { address, cause })
+}
+
+/// One server: what it serves, and how.
+#[derive(Clone)]
+pub struct Server {
+    /// What is served.
+    pub router: Router,
+    /// With TLS or, on loopback, without.
+    pub tls: Option<Arc<ServerTls>>,
+    /// Counts its connections.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Server {
+    /// Serves until `stop` ends; then takes no connection, and gives open requests [`GRACE`].
+    pub async fn serve(self, listener: TcpListener, tasks: Tasks, stop: impl Future<Output = ()>) {
+        let graceful = GracefulShutdown::new();
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = &mut stop => break,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    tasks.spawn("connection", self.clone().connection(stream, graceful.watcher()));
+                }
+                Err(error) => {
+                    // Out of file descriptors, or a caller that left already: the next accept waits
+                    // for the next caller, so this cannot spin for long.
+                    tracing::warn!(error = %error, "a connection was not accepted");
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+        drop(listener);
+        // Idle connections end at once, busy ones after their answer.
+        if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
+            tracing::warn!("connections were cut off after the grace period");
+        }
+    }
+
+    async fn connection(self, stream: TcpStream, watcher: Watcher) {
+        // Answers are small: waiting to fill a packet only costs time.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(error = %error, "no TCP_NODELAY");
+        }
+        match &self.tls {
+            None => self.http(stream, watcher).await,
+            Some(tls) => {
+                let handshake = TlsAcceptor::from(tls.current()).accept(stream);
+                match tokio::time::timeout(HEAD_TIMEOUT, handshake).await {
+                    Ok(Ok(stream)) => self.http(stream, watcher).await,
+                    Ok(Err(error)) => {
+                        tracing::debug!(error = chain(&error), "TLS handshake failed")
+                    }
+                    Err(_) => tracing::debug!("TLS handshake took too long"),
+                }
+            }
+        }
+    }
+
+    async fn http(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        watcher: Watcher,
+    ) {
+        self.metrics.connections().inc();
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+        builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD_TIMEOUT);
+        let service = TowerToHyperService::new(self.router.clone());
+        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!(error = %error, "a connection ended badly");
+        }
+        self.metrics.connections().dec();
+    }
+}

@@ -1,0 +1,173 @@
+//! Wiring: from a checked configuration to a pod that serves, and its orderly end.
+
+mod memory;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use authcluster_contract::config::HasherConfig;
+use authcluster_contract::limits::LANES_MAX;
+use authcluster_contract::node::NodeId;
+use authcluster_contract::user::{UserKeyMaker, UsernameCase};
+
+use crate::auth::Auth;
+use crate::clock;
+use crate::flows::{Service, nobody};
+use crate::formats::Bounds;
+use crate::lanes::{Lanes, LanesConfig};
+use crate::policy::budget::large_kib;
+use crate::routes::{Api, router};
+use crate::server::{Health, Server, ServerTls, admin_router, listen};
+use crate::store::memory::MemoryStore;
+use crate::telemetry::{Metrics, Tasks, chain};
+use crate::work::{Identity, Local};
+
+/// Time between two looks at files that may have changed. A mounted Secret lags by up to a minute
+/// itself.
+const RELOAD_INTERVAL: Duration = Duration::from_secs(30);
+
+/// A pod that serves.
+pub struct Running {
+    /// Where the API is.
+    pub api: SocketAddr,
+    /// Where probes and metrics are.
+    pub admin: SocketAddr,
+    /// What it says of itself.
+    pub local: Arc<Local>,
+    tasks: Tasks,
+}
+
+/// Starts a pod: lanes first, then the listeners, so that whoever can connect is served.
+///
+/// # Errors
+/// The first thing that is missing or makes no sense, with what to do about it.
+pub async fn start(config: &HasherConfig, node: NodeId) -> anyhow::Result<Running> {
+    anyhow::ensure!(
+        config.redis.is_none(),
+        "redis: this version keeps sessions in memory only; remove the table to run alone"
+    );
+    let cost = config.password.argon2id.checked()?;
+    let lanes = config.lanes.unwrap_or_else(default_lanes);
+    anyhow::ensure!((1..=LANES_MAX).contains(&lanes), "lanes must be between 1 and {LANES_MAX}");
+    let large_kib = large_kib(memory::limit_kib(), lanes, cost.memory_kib)?;
+
+    let auth = Arc::new(read_auth(config.clients_file.as_deref())?);
+    let tls = config.tls.clone().map(ServerTls::read).transpose()?.map(Arc::new);
+    let keys = user_keys(config.users.key_file.as_deref(), config.users.case)?;
+    let api = listen(config.listen.api).await?;
+    let admin = listen(config.listen.admin).await?;
+    let (api_address, admin_address) = (api.local_addr()?, admin.local_addr()?);
+
+    let bounds = Bounds {
+        memory_kib_max: u32::try_from(large_kib).unwrap_or(u32::MAX).max(cost.memory_kib),
+        ..Bounds::default()
+    };
+    let identity = Identity { node: node.clone(), address: api_address, lanes, bounds };
+    let lanes = Lanes::start(LanesConfig { lanes, cost, large_kib })?;
+    let local = Arc::new(Local::new(identity, lanes));
+    let metrics = Arc::new(Metrics::new());
+    let service = Service {
+        work: Arc::clone(&local) as _,
+        store: Arc::new(MemoryStore::new()),
+        offered: Arc::clone(local.offered()),
+        metrics: Arc::clone(&metrics),
+        keys,
+        node,
+        cost,
+        bounds,
+        sessions: config.sessions,
+        deadline: Duration::from_millis(u64::from(config.routing.deadline_ms)),
+        nobody: Arc::new(nobody(cost, &bounds).map_err(|error| anyhow::anyhow!("{error:?}"))?),
+    };
+
+    let tasks = Tasks::default();
+    if tls.is_some() || config.clients_file.is_some() {
+        let (auth, tls) = (Arc::clone(&auth), tls.clone());
+        tasks.spawn("reload", reload(auth, config.clients_file.clone(), tls, tasks.clone()));
+    }
+    let health = Health {
+        metrics: Arc::clone(&metrics),
+        local: Arc::clone(&local),
+        draining: tasks.draining(),
+    };
+    let probes = Server { router: admin_router(health), tls: None, metrics: Arc::clone(&metrics) };
+    let calls = Server { router: router(Api { auth, service: Arc::new(service) }), tls, metrics };
+    // Probes are answered until the very end; the API takes nothing new from the drain on.
+    tasks.spawn("admin", probes.serve(admin, tasks.clone(), tasks.stopping().cancelled_owned()));
+    tasks.spawn("api", calls.serve(api, tasks.clone(), tasks.draining().cancelled_owned()));
+    Ok(Running { api: api_address, admin: admin_address, local, tasks })
+}
+
+impl Running {
+    /// Ends the pod: nothing new, what was admitted is finished, then everything ends. Says
+    /// whether all of it ended within the grace period.
+    pub async fn shut_down(self) -> bool {
+        self.tasks.drain();
+        self.tasks.stop();
+        let grace = crate::server::GRACE + Duration::from_secs(1);
+        tokio::time::timeout(grace, self.tasks.all_done()).await.is_ok()
+    }
+}
+
+/// One for each CPU that this process may use.
+fn default_lanes() -> u32 {
+    std::thread::available_parallelism()
+        .map_or(1, |cpus| u32::try_from(cpus.get()).unwrap_or(LANES_MAX).min(LANES_MAX))
+}
+
+fn read_auth(file: Option<&Path>) -> anyhow::Result<Auth> {
+    match file {
+        None => Ok(Auth::everyone()?),
+        Some(path) => Auth::from_toml(&read(path)?).with_context(|| path.display().to_string()),
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The keys of users: from the file, or of a secret that ends with this process.
+///
+/// # Errors
+/// A file that cannot be read, or is too short.
+pub fn user_keys(file: Option<&Path>, case: UsernameCase) -> anyhow::Result<UserKeyMaker> {
+    let secret = match file {
+        None => clock::random_bytes::<32>()?.to_vec(),
+        Some(path) => {
+            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?
+        }
+    };
+    Ok(UserKeyMaker::new(secret, case)?)
+}
+
+/// Looks at the files again and again; one that cannot be used changes nothing, and is said.
+async fn reload(
+    auth: Arc<Auth>,
+    clients: Option<PathBuf>,
+    tls: Option<Arc<ServerTls>>,
+    tasks: Tasks,
+) {
+    let stopping = tasks.stopping();
+    let mut ticks = tokio::time::interval(RELOAD_INTERVAL);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = stopping.cancelled() => return,
+        }
+        if let Some(path) = &clients {
+            let replaced = read(path).and_then(|text| Ok(auth.replace(&text)?));
+            if let Err(error) = replaced {
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "the file of callers stays as it was"
+                );
+            }
+        }
+        if let Some(Err(error)) = tls.as_ref().map(|tls| tls.reload()) {
+            tracing::error!(error = chain(&error), "the certificate stays as it was");
+        }
+    }
+}

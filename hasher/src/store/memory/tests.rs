@@ -1,0 +1,42 @@
+//! The conformance checks on paused time, and the bound.
+
+use authcluster_contract::user::{UserKeyMaker, UsernameCase};
+
+use super::*;
+use crate::store::conformance::check_all;
+
+#[tokio::test(start_paused = true)]
+async fn it_does_what_every_store_must() {
+    let store = MemoryStore::new();
+    check_all(&store, "memory", &|time| tokio::time::advance(time).boxed()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_store_refuses_and_never_evicts_a_valid_session() {
+    let store = MemoryStore::with_room_for(2);
+    let realm = Realm::new("shop").unwrap();
+    let keys = UserKeyMaker::new(vec![7; 32], UsernameCase::default()).unwrap();
+    let session = |idle: u64| Session {
+        user: keys.user(&realm, "alice").unwrap(),
+        realm: realm.clone(),
+        username: "alice".to_owned(),
+        data: String::new(),
+        idle_timeout: Duration::from_secs(idle),
+        absolute_timeout: Duration::from_secs(100),
+    };
+    let digest = SessionDigest::of;
+    store.create_session(&digest("long"), &session(50)).await.unwrap();
+    store.create_session(&digest("short"), &session(10)).await.unwrap();
+    let full = store.create_session(&digest("more"), &session(10)).await;
+    assert!(matches!(full, Err(StoreError::Full)));
+    tokio::time::advance(Duration::from_secs(11)).await;
+    store.create_session(&digest("more"), &session(10)).await.unwrap();
+    assert!(store.introspect_session(&digest("long"), &realm).await.unwrap().is_some());
+    assert!(store.introspect_session(&digest("short"), &realm).await.unwrap().is_none());
+}
+
+#[test]
+fn a_part_of_a_second_counts_as_one() {
+    assert_eq!(whole_seconds(Duration::from_millis(1)), 1);
+    assert_eq!(whole_seconds(Duration::from_secs(3)), 3);
+}

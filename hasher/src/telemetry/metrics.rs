@@ -1,0 +1,142 @@
+//! Metrics, in the text format that Prometheus reads. Labels are closed sets: no user, no caller's
+//! content.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use authcluster_contract::http::Code;
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use crate::work::Local;
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    request_seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    logins: Family<LoginLabels, Counter>,
+    lanes: Gauge,
+    speed: UnsignedGauge,
+    load: UnsignedGauge,
+    offered: Counter,
+    connections: Gauge,
+}
+
+type UnsignedGauge = Gauge<u64, AtomicU64>;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: &'static str,
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    route: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LoginLabels {
+    result: &'static str,
+}
+
+/// How a login came out. Wrong passwords and unknown users are told apart here, where only the
+/// team sees it, and nowhere else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginResult {
+    /// The password is right.
+    Match,
+    /// The password is wrong.
+    Mismatch,
+    /// There is no such user.
+    UnknownUser,
+}
+
+/// From a millisecond to some eight seconds, each bucket twice the one before: a login takes tens
+/// of milliseconds and is given a second.
+fn seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.001, 2.0, 14))
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// All at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("authcluster_hasher"),
+            requests: Family::default(),
+            request_seconds: Family::new_with_constructor(seconds),
+            logins: Family::default(),
+            lanes: Gauge::default(),
+            speed: Gauge::default(),
+            load: Gauge::default(),
+            offered: Counter::default(),
+            connections: Gauge::default(),
+        };
+        let registry = &mut metrics.registry;
+        let clone = metrics.requests.clone();
+        registry.register("requests", "Requests answered, by route and code", clone);
+        let clone = metrics.request_seconds.clone();
+        registry.register("request_seconds", "Time to an answer, by route", clone);
+        registry.register("logins", "Logins computed, by result", metrics.logins.clone());
+        registry.register("lanes", "Hashing threads", metrics.lanes.clone());
+        let clone = metrics.speed.clone();
+        registry.register("lane_speed_units", "Units a lane does in a second", clone);
+        registry.register("load_units", "Units admitted and not finished", metrics.load.clone());
+        let clone = metrics.offered.clone();
+        registry.register("offered_units", "Units that callers asked for, refused ones too", clone);
+        registry.register("connections", "Open connections", metrics.connections.clone());
+        metrics
+    }
+
+    /// A request was answered; `code` is `ok` or the code of the problem.
+    pub fn answered(&self, route: &'static str, code: Option<Code>, time: Duration) {
+        let code = code.map_or("ok", Code::as_str);
+        self.requests.get_or_create(&RequestLabels { route, code }).inc();
+        self.request_seconds.get_or_create(&RouteLabels { route }).observe(time.as_secs_f64());
+    }
+
+    /// A login was computed.
+    pub fn logged_in(&self, result: LoginResult) {
+        let result = match result {
+            LoginResult::Match => "match",
+            LoginResult::Mismatch => "mismatch",
+            LoginResult::UnknownUser => "unknown-user",
+        };
+        self.logins.get_or_create(&LoginLabels { result }).inc();
+    }
+
+    /// Open connections of the API.
+    #[must_use]
+    pub fn connections(&self) -> &Gauge {
+        &self.connections
+    }
+
+    /// All of it as text, with this pod's figures of the moment.
+    ///
+    /// # Errors
+    /// None that a string can have.
+    pub fn encode(&self, local: &Local) -> Result<String, std::fmt::Error> {
+        let record = local.record();
+        self.lanes.set(i64::from(record.lanes));
+        self.speed.set(record.speed);
+        self.load.set(local.load().0);
+        let offered = local.offered().total().0;
+        self.offered.inc_by(offered.saturating_sub(self.offered.get()));
+        let mut text = String::new();
+        text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}

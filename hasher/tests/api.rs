@@ -1,0 +1,252 @@
+//! The API as a caller meets it: a whole pod in this process, on ports of its own.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test stops where it fails, and waits with real bounds"
+)]
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use authcluster_contract::config::{HasherConfig, Listen, Tls};
+use authcluster_hasher::start::{Running, start};
+use serde_json::{Value, json};
+
+fn config() -> HasherConfig {
+    let any = ([127, 0, 0, 1], 0).into();
+    let mut config = HasherConfig {
+        listen: Listen { api: any, admin: any },
+        lanes: Some(1),
+        ..HasherConfig::default()
+    };
+    // The least that a policy may ask for; a slow machine still has time enough.
+    config.password.argon2id.memory_mib = 7;
+    config.password.argon2id.iterations = 1;
+    config.routing.deadline_ms = 30_000;
+    config
+}
+
+async fn pod() -> Running {
+    start(&config(), "pod".parse().unwrap()).await.unwrap()
+}
+
+fn client() -> reqwest::Client {
+    // A second call finds the provider installed, which is as good.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap()
+}
+
+struct Answer {
+    status: u16,
+    retry_after: Option<String>,
+    kind: String,
+    body: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    fn problem(&self) -> (u16, String) {
+        assert_eq!(self.kind, "application/problem+json", "{}", self.body);
+        (self.status, self.json()["code"].as_str().unwrap().to_owned())
+    }
+}
+
+async fn send(request: reqwest::RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let header =
+        |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    let (retry_after, kind) = (header("retry-after"), header("content-type").unwrap_or_default());
+    let status = response.status().as_u16();
+    Answer { status, retry_after, kind, body: response.text().await.unwrap() }
+}
+
+async fn post(pod: &Running, path: &str, body: impl ToString) -> Answer {
+    let url = format!("http://{}{path}", pod.api);
+    send(client().post(url).header("content-type", "application/json").body(body.to_string())).await
+}
+
+async fn hash(pod: &Running, password: &str) -> String {
+    let answer = post(pod, "/v1/hash", json!({ "password": password })).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.json()["encoded"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_gives_a_session_that_ends_when_it_is_revoked() {
+    let pod = pod().await;
+    let encoded = hash(&pod, "correct horse").await;
+    assert!(encoded.starts_with("$argon2id$v=19$m=7168,t=1,p=1$"), "{encoded}");
+    let login = json!({ "username": "alice", "password": "correct horse", "encoded": encoded,
+                        "session": { "data": "editor" } });
+    let answer = post(&pod, "/v1/login", login).await.json();
+    assert_eq!(answer["match"], true);
+    assert_eq!(answer["needs_rehash"], false);
+    let session = json!({ "session": answer["session"]["id"] });
+    let live = post(&pod, "/v1/sessions/introspect", &session).await.json();
+    assert_eq!(live["active"], true);
+    assert_eq!((&live["username"], &live["data"]), (&json!("alice"), &json!("editor")));
+    let revoke = post(&pod, "/v1/sessions/revoke", &session).await.json();
+    assert_eq!(revoke, json!({ "revoked": true }));
+    let gone = post(&pod, "/v1/sessions/introspect", &session).await;
+    assert_eq!(gone.json(), json!({ "active": false }));
+    assert!(pod.shut_down().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_and_an_unknown_user_get_the_same_answer() {
+    let pod = pod().await;
+    let encoded = hash(&pod, "right").await;
+    let login = |encoded: Value| json!({ "username": "alice", "password": "wrong", "encoded": encoded, "session": {} });
+    let wrong = post(&pod, "/v1/login", login(json!(encoded))).await;
+    let unknown = post(&pod, "/v1/login", login(Value::Null)).await;
+    assert_eq!((wrong.status, &wrong.body), (unknown.status, &unknown.body));
+    assert_eq!(wrong.json(), json!({ "match": false, "needs_rehash": false, "reasons": [] }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_weaker_hash_says_why_it_should_be_made_anew() {
+    let pod = pod().await;
+    // From the test suite of the reference implementation: version 1.0, 256 KiB, "password".
+    let encoded =
+        "$argon2i$m=65536,t=2,p=1$c29tZXNhbHQ$9sTbSlTio3Biev89thdrlKKiCaYsjjYVJxGAL3swxpQ";
+    let verify = json!({ "password": "password", "encoded": encoded });
+    let answer = post(&pod, "/v1/verify", verify).await.json();
+    assert_eq!(answer["scheme"], "argon2i", "{answer}");
+    assert_eq!(answer["match"], true, "{answer}");
+    assert_eq!(answer["reasons"], json!(["scheme", "version", "salt-length"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_input_gets_a_clear_error_that_quotes_nothing() {
+    let pod = pod().await;
+    let check = async |path: &str, body: String, expect: (u16, &str)| {
+        let answer = post(&pod, path, &body).await;
+        assert_eq!(answer.problem(), (expect.0, expect.1.to_owned()), "{path} {body:.80}");
+        assert!(!answer.body.contains("hunter2"), "{}", answer.body);
+    };
+    let malformed = (400, "malformed-request");
+    check("/v1/hash", "{\"password\":\"hunter2\"".to_owned(), malformed).await;
+    check("/v1/hash", json!({ "password": { "hunter2": 1 } }).to_string(), malformed).await;
+    check("/v1/hash", json!({ "password": "hunter2", "pasword": "" }).to_string(), malformed).await;
+    check("/v1/hash", json!("hunter2").to_string(), malformed).await;
+    check("/v1/hash", json!({}).to_string(), malformed).await;
+    let long = "hunter2".repeat(200);
+    check("/v1/hash", json!({ "password": long }).to_string(), (422, "password-too-long")).await;
+    check("/v1/hash", "x".repeat(70_000), (413, "payload-too-large")).await;
+    check("/v1/login", json!({ "username": "a", "password": "hunter2" }).to_string(), malformed)
+        .await;
+    check("/nowhere", json!({}).to_string(), (404, "not-found")).await;
+    check("/v1/nodes", json!({}).to_string(), (405, "method-not-allowed")).await;
+    let verify = |encoded: &str| json!({ "password": "hunter2", "encoded": encoded }).to_string();
+    check("/v1/verify", verify("$2b$12$hunter2"), (422, "unsupported-format")).await;
+    for bomb in
+        ["m=4294967295,t=1,p=1", "m=64,t=4294967295,p=1", "m=64,t=1,p=4294967295", "m=64,t=0,p=1"]
+    {
+        let encoded = format!("$argon2id$v=19${bomb}$c29tZXNhbHQ$9sTbSlTio3Biev89thdrlA");
+        check("/v1/verify", verify(&encoded), (422, "cost-out-of-bounds")).await;
+    }
+    let url = format!("http://{}/v1/hash", pod.api);
+    let text = send(client().post(url).body("{}")).await;
+    assert_eq!(text.problem(), (415, "unsupported-media-type".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_much_work_is_refused_at_once_with_a_time_to_come_back() {
+    let mut config = config();
+    config.routing.deadline_ms = 1;
+    config.password.argon2id.memory_mib = 64;
+    let pod = start(&config, "pod".parse().unwrap()).await.unwrap();
+    let answer = post(&pod, "/v1/hash", json!({ "password": "p" })).await;
+    assert_eq!(answer.problem(), (503, "overloaded".to_owned()));
+    assert_eq!(answer.retry_after.as_deref(), Some("1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_need_a_known_token_with_the_scope() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    // printf %s letmein-letmein-letmein | sha256sum
+    let digest = "e030b7b45bce6a8ae0cd496a8bea2abf664a218f6ce00210d2e9e661bf9a4154";
+    writeln!(
+        file,
+        "[[clients]]\nname = \"shop\"\nrealm = \"shop\"\nscopes = [\"Hash\"]\ntoken_sha256 = [\"{digest}\"]"
+    )
+    .unwrap();
+    let config = HasherConfig { clients_file: Some(file.path().into()), ..config() };
+    let pod = start(&config, "pod".parse().unwrap()).await.unwrap();
+    let call = async |path: &str, token: Option<&str>| {
+        let url = format!("http://{}{path}", pod.api);
+        let request = client().post(url).header("content-type", "application/json");
+        let request = match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        send(request.body(json!({ "password": "p" }).to_string())).await
+    };
+    let good = Some("letmein-letmein-letmein");
+    assert_eq!(call("/v1/hash", good).await.status, 200);
+    assert_eq!(call("/v1/hash", None).await.problem(), (401, "unauthenticated".to_owned()));
+    assert_eq!(
+        call("/v1/hash", Some("wrong")).await.problem(),
+        (401, "unauthenticated".to_owned())
+    );
+    assert_eq!(call("/v1/login", good).await.problem(), (403, "forbidden".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_speaks_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let certificate_file = folder.path().join("tls.crt");
+    let private_key_file = folder.path().join("tls.key");
+    std::fs::write(&certificate_file, made.cert.pem()).unwrap();
+    std::fs::write(&private_key_file, made.signing_key.serialize_pem()).unwrap();
+    let config = HasherConfig { tls: Some(Tls { certificate_file, private_key_file }), ..config() };
+    let pod = start(&config, "pod".parse().unwrap()).await.unwrap();
+    drop(client());
+    let trusted = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
+    let client = reqwest::Client::builder().tls_certs_only([trusted]).build().unwrap();
+    let url = format!("https://localhost:{}/v1/nodes", pod.api.port());
+    let answer = send(client.get(url)).await;
+    assert_eq!(answer.json()["nodes"][0]["node"], "pod");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn admitted_work_is_finished_before_the_pod_ends() {
+    let pod = pod().await;
+    let url = format!("http://{}/v1/hash", pod.api);
+    let client = client();
+    let calls: Vec<_> = (0..8)
+        .map(|_| {
+            let request = client.post(&url).header("content-type", "application/json");
+            tokio::spawn(send(request.body(json!({ "password": "p" }).to_string())))
+        })
+        .collect();
+    // All of it is admitted before the pod is told to end.
+    let local = std::sync::Arc::clone(&pod.local);
+    let began = tokio::time::Instant::now();
+    while local.offered().total().0 < 8 * 7 {
+        assert!(began.elapsed() < Duration::from_secs(30), "not all calls arrived");
+        tokio::task::yield_now().await;
+    }
+    assert!(pod.shut_down().await);
+    for call in calls {
+        assert_eq!(call.await.unwrap().status, 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn probes_and_metrics_are_on_their_own_port() {
+    let pod = pod().await;
+    hash(&pod, "p").await;
+    let get = async |path: &str| send(client().get(format!("http://{}{path}", pod.admin))).await;
+    assert_eq!(get("/livez").await.status, 200);
+    assert_eq!(get("/readyz").await.status, 200);
+    let metrics = get("/metrics").await.body;
+    let line = "authcluster_hasher_requests_total{route=\"/v1/hash\",code=\"ok\"} 1";
+    assert!(metrics.contains(line), "{metrics}");
+}
