@@ -170,6 +170,7 @@ fn fill_independent<const XORED: bool>(
     for position in segment.positions() {
         references.advance(position);
         prefetch_once(blocks, references.at(position + REFERENCES_AHEAD));
+        prefetch(blocks, segment.start() + position as usize + PLACES_AHEAD);
         let x = blocks.get(segment.before(position)).ok_or(Error::Reference)?;
         let y = blocks.get(references.at(position)).ok_or(Error::Reference)?;
         rows(x, y, &turns, r, z);

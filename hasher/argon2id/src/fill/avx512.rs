@@ -265,6 +265,7 @@ fn fill_independent<const XORED: bool>(
     for position in positions {
         references.advance(position);
         prefetch_once(blocks, references.at(position + REFERENCES_AHEAD));
+        prefetch(blocks, segment.start() + position as usize + PLACES_AHEAD);
         let y = blocks.get(references.at(position)).ok_or(Error::Reference)?;
         let place = segment.start() + position as usize;
         let old = blocks.get(place).filter(|_| XORED).map(|block| &block.0);
