@@ -101,13 +101,15 @@ impl References {
         self.ring.get(place).copied().unwrap_or_default() as usize
     }
 
-    /// Makes the references up to `position + AHEAD` known. To be called for each position in turn.
+    /// Makes the references up to `position + AHEAD` known. To be called for each position in turn,
+    /// or only for those that it gives: the next that has something to draw.
     #[inline(always)]
-    fn advance(&mut self, position: u32) {
+    fn advance(&mut self, position: u32) -> u32 {
         let ahead = position + AHEAD;
         if ahead.is_multiple_of(128) {
             self.draw(ahead);
         }
+        (ahead | 127) + 1 - AHEAD
     }
 
     /// Draws 128 references, from `first` on.

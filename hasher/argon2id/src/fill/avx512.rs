@@ -260,18 +260,23 @@ fn fill_independent<const XORED: bool>(
     segment: &Segment,
 ) -> Result<(), Error> {
     let mut references = References::new(segment, &LAYOUT, compress);
-    let positions = segment.positions();
-    let mut x = load_block(blocks.get(segment.before(positions.start)).ok_or(Error::Reference)?);
-    for position in positions {
-        references.advance(position);
-        prefetch_once(blocks, references.at(position + REFERENCES_AHEAD));
-        prefetch(blocks, segment.start() + position as usize + PLACES_AHEAD);
-        let y = blocks.get(references.at(position)).ok_or(Error::Reference)?;
-        let place = segment.start() + position as usize;
-        let old = blocks.get(place).filter(|_| XORED).map(|block| &block.0);
-        let new = compressed!(x, y, old, |_| ());
-        store_block(blocks.get_mut(place).ok_or(Error::Reference)?, &new);
-        x = new;
+    let mut positions = segment.positions();
+    while !positions.is_empty() {
+        // No call within the loop below: it would send the sixteen registers to memory.
+        let end = references.advance(positions.start).min(positions.end);
+        let before = segment.before(positions.start);
+        let mut x = load_block(blocks.get(before).ok_or(Error::Reference)?);
+        for position in positions.start..end {
+            let place = segment.start() + position as usize;
+            prefetch_once(blocks, references.at(position + REFERENCES_AHEAD));
+            prefetch(blocks, place + PLACES_AHEAD);
+            let y = blocks.get(references.at(position)).ok_or(Error::Reference)?;
+            let old = blocks.get(place).filter(|_| XORED).map(|block| &block.0);
+            let new = compressed!(x, y, old, |_| ());
+            store_block(blocks.get_mut(place).ok_or(Error::Reference)?, &new);
+            x = new;
+        }
+        positions.start = end;
     }
     Ok(())
 }
