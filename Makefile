@@ -7,45 +7,46 @@ export CARGO_TARGET_DIR ?= $(AUTHCLUSTER_CACHE)/target
 
 CARGO := cargo
 LAB := $(CARGO) run --quiet --locked --package authcluster-lab --bin lab --
-SUITE := $(CARGO) test --locked --package authcluster-tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-pure test-redis test-cluster tools lint crd images clean
+.PHONY: help serve test test-pure test-redis test-lab lab lab-down tools redis-server bench-argon2id lint
 
 help: ## Shows the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: tools ## Brings up a Kubernetes on this machine, installs AuthCluster and logs a user in.
-	$(CARGO) run --quiet --locked --package authcluster-tests --features needs-cluster --bin demo -- up
+serve: ## Runs a hasher alone on 127.0.0.1:8080, with its state in memory.
+	$(CARGO) run --release --locked --package authcluster-hasher -- serve
 
-demo-down: ## Stops what demo started, and leaves nothing behind.
-	$(LAB) down --name demo
-
-test: test-pure test-redis test-cluster ## Runs every test: pure, real Redis Cluster, real Kubernetes.
+test: test-pure test-redis test-lab ## Runs every test: pure, real Redis Cluster, real Kubernetes.
 
 test-pure: ## Tests that need nothing but cargo.
 	$(CARGO) test --locked --workspace
 
-test-redis: tools ## Tests on real Redis Clusters on loopback.
-	$(SUITE) --features needs-redis --test redis --test formation
+test-redis: redis-server ## Tests on real Redis Clusters on loopback.
+	$(CARGO) test --locked --package authcluster-tests --features needs-redis --test redis
 
-test-cluster: tools ## Tests on a real API server and a real Kubernetes in network namespaces.
-	$(SUITE) --features needs-apiserver,needs-cluster --test apiserver --test cluster
+test-lab: tools ## Tests on a real Kubernetes in network namespaces (root).
+	$(CARGO) test --locked --package authcluster-lab --features needs-lab --test machine
+
+lab: tools ## Brings up a real Kubernetes with three nodes on this machine (root).
+	$(LAB) up
+
+lab-down: ## Stops it, and leaves nothing behind.
+	$(LAB) down
 
 tools: ## Installs or names what the lab needs, and builds its tools and images once.
 	$(LAB) doctor --install
 	$(LAB) build
 
+# RUNLEVEL=1 keeps Debian from starting a server of its own.
+redis-server: ## Installs or names the server that the Redis tests need.
+	@command -v redis-server >/dev/null \
+	  || { apt-get update && RUNLEVEL=1 apt-get install --yes --no-install-recommends redis-server; } \
+	  || { echo "redis-server is missing: run apt-get install redis-server as root" >&2; exit 1; }
+
+bench-argon2id: ## Measures the Argon2id engine next to the argon2 crate and libargon2.
+	$(CARGO) run --release --locked --package authcluster-argon2id --example bench
+
 lint: ## Formatting and lints, warnings denied.
 	$(CARGO) fmt --all --check
 	$(CARGO) lint
-
-crd: ## Writes the generated files anew: the CRD and the chart's copy of it.
-	UPDATE=1 $(CARGO) test --locked --package authcluster-operator generated
-
-images: ## Packs the images of both binaries for the lab (for a registry, see the Dockerfiles).
-	$(CARGO) run --quiet --locked --package authcluster-tests --features needs-cluster --bin demo -- images
-
-clean: ## Stops every lab of this checkout and removes what was built.
-	$(LAB) down --all
-	$(CARGO) clean

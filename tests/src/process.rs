@@ -2,7 +2,7 @@
 //! itself is killed.
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::Context as _;
 
@@ -17,7 +17,6 @@ pub(crate) struct Process {
 pub(crate) enum Signal {
     Stop,
     Continue,
-    Terminate,
 }
 
 impl Process {
@@ -38,16 +37,10 @@ impl Process {
         self.child.id()
     }
 
-    /// Its end, if it has ended.
-    pub(crate) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
-        self.child.try_wait().context("cannot wait for a child")
-    }
-
     pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         let name = match signal {
             Signal::Stop => "-STOP",
             Signal::Continue => "-CONT",
-            Signal::Terminate => "-TERM",
         };
         let id = self.id().to_string();
         let status = Command::new("kill").args([name, &id]).status().context("cannot run kill")?;

@@ -103,7 +103,7 @@ impl RedisServers {
     pub fn server(&mut self, index: usize) -> &mut RedisServer {
         let count = self.servers.len();
         assert!(index < count, "server {index} of {count}");
-        self.servers.iter_mut().nth(index).unwrap_or_else(|| unreachable!("checked above"))
+        self.servers.get_mut(index).unwrap_or_else(|| unreachable!("checked above"))
     }
 
     /// Starts one more blank server, as a pod that joins.

@@ -2,6 +2,7 @@
 //! session ids and bodies are in none of them, at any level.
 
 use std::error::Error;
+use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
@@ -32,7 +33,10 @@ pub enum LogsError {
 /// See [`LogsError`].
 pub fn start_logs(format: LogFormat, filter: &str) -> Result<(), LogsError> {
     let filter = EnvFilter::try_new(filter).map_err(LogsError::Filter)?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match format {
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
         LogFormat::Text => lines.with_target(false).finish().try_init(),

@@ -35,8 +35,9 @@ pub(super) async fn form(servers: &[RedisServer], shards: usize) -> anyhow::Resu
     }
     wait_until_met(servers).await?;
     for (index, server) in servers.iter().enumerate().skip(shards) {
-        let primary = servers.iter().nth(index % shards).context("a primary")?;
-        let id: String = redis::cmd("CLUSTER").arg("MYID").query_async(&mut primary.connect().await?).await?;
+        let primary = servers.get(index % shards).context("a primary")?;
+        let id: String =
+            redis::cmd("CLUSTER").arg("MYID").query_async(&mut primary.connect().await?).await?;
         cluster(&mut server.connect().await?, &["REPLICATE", &id]).await?;
     }
     wait_until_whole(servers, BOUND).await
@@ -53,8 +54,10 @@ async fn cluster(connection: &mut MultiplexedConnection, words: &[&str]) -> anyh
 async fn wait_until_met(servers: &[RedisServer]) -> anyhow::Result<()> {
     eventually("every server knows every other one", BOUND, || async {
         for server in servers {
-            let nodes: String =
-                redis::cmd("CLUSTER").arg("NODES").query_async(&mut server.connect().await?).await?;
+            let nodes: String = redis::cmd("CLUSTER")
+                .arg("NODES")
+                .query_async(&mut server.connect().await?)
+                .await?;
             let met = nodes.lines().filter(|line| !line.contains("handshake")).count();
             anyhow::ensure!(met == servers.len(), "{} knows {met}", server.address());
         }

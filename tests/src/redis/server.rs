@@ -88,8 +88,7 @@ impl RedisServer {
             folder.display(),
         );
         if self.has_users {
-            let mut users =
-                format!("user default off\nuser {HARNESS} on >{HARNESS} ~* &* +@all\n");
+            let mut users = format!("user default off\nuser {HARNESS} on >{HARNESS} ~* &* +@all\n");
             for User { name, password, rules } in &options.users {
                 writeln!(users, "user {name} on >{password} {rules}")?;
             }
@@ -123,10 +122,8 @@ impl RedisServer {
         self.process = Some(process);
         let this = &*self;
         let answer = eventually("the server answers", START_BOUND, || async move {
-            let info: String = redis::cmd("INFO")
-                .arg("server")
-                .query_async(&mut this.connect().await?)
-                .await?;
+            let info: String =
+                redis::cmd("INFO").arg("server").query_async(&mut this.connect().await?).await?;
             anyhow::Ok(info)
         });
         let info = answer.await?;
