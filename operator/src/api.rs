@@ -11,3 +11,7 @@ pub mod status;
 
 pub use spec::{AuthCluster, AuthClusterSpec};
 pub use status::AuthClusterStatus;
+
+mod schema;
+
+pub use schema::{crd, crd_yaml};

@@ -3,18 +3,8 @@
 //!
 //! Layers: `main -> controller -> reconcile -> { observe | plan | apply }`. `api` and `plan` are pure:
 //! no async, no clients, no clock, no randomness. `observe` reads the world into
-//! [`plan::Observed`], `apply` writes a [`plan::Plan`] and makes no choices.
+//! `plan::Observed`, `apply` writes a `plan::Plan` and makes no choices.
 
 pub mod api;
-pub mod apply;
-pub mod args;
 pub mod certificates;
 pub mod clock;
-pub mod context;
-pub mod controller;
-pub mod error;
-pub mod lease;
-pub mod observe;
-pub mod plan;
-pub mod reconcile;
-pub mod telemetry;

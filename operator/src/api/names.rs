@@ -34,6 +34,10 @@ pub const POOL_DEFAULT: &str = "default";
 /// Annotation of pods: digest of what they read at start. Another digest is another pod.
 pub const ANNOTATION_CONFIG: &str = "authcluster.dev/config-sha256";
 
+/// Annotation of an `AuthCluster`, set to `true` by a person: a shard whose volumes all came back
+/// empty may start anew. Without it the operator waits.
+pub const ANNOTATION_ACCEPT_DATA_LOSS: &str = "authcluster.dev/accept-data-loss";
+
 /// Name of the container that hashes.
 pub const CONTAINER_HASHER: &str = "hasher";
 /// Name of the container that runs Redis or Valkey.

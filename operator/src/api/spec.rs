@@ -1,13 +1,35 @@
 //! What a person asks for: `spec` of an `AuthCluster`.
+//!
+//! Every default stands in the schema, so that `kubectl get -o yaml` shows what is in force; fields
+//! without one are optional, and their comment says what happens without them. The same rules in
+//! CEL are checked again by `plan::validate`, for objects that an older schema let through.
 
-use kube::CustomResource;
-use schemars::JsonSchema;
+mod access;
+mod hasher;
+mod password;
+mod policies;
+mod redis;
+
+use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
+
+pub use access::{ClientSpec, SecretKeyRef, SecretRef, TlsSpec, UsersSpec};
+pub use hasher::{Autoscaling, HasherSpec, PoolSpec, Toleration, TolerationOperator};
+pub use hasher::{Quantity, ResourceAmounts, Resources};
+pub use password::{
+    Argon2idSpec, LegacyBounds, LegacyScheme, LegacySpec, PasswordSpec, PepperSecretRef,
+};
+pub use policies::{
+    CircuitBreakerSpec, MigrationSpec, RateLimitScope, RateLimitSpec, RoutingSpec, SessionsSpec,
+};
+pub use redis::{REDIS_DIRECTIVES, RedisSpec, StorageKind, StorageSpec};
 
 use super::status::AuthClusterStatus;
 
-/// What a person asks for.
-#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Password hashing as a tier of its own: hashers, and a Redis Cluster for what they share. An empty
+/// spec is complete: three hashers, three Redis shards with one replica each, and one caller whose
+/// token is in the Secret `NAME-token-default`.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "authcluster.dev",
     version = "v1alpha1",
@@ -15,8 +37,76 @@ use super::status::AuthClusterStatus;
     plural = "authclusters",
     shortname = "ac",
     namespaced,
+    cel,
     status = "AuthClusterStatus",
-    derive = "PartialEq"
+    derive = "PartialEq",
+    doc = "Password hashing as a tier of its own: hashers and the Redis Cluster that they share.",
+    validation = Rule::new("size(self.metadata.name) <= 36 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
+        .message("metadata.name must have at most 36 of a-z, 0-9 and '-', start with a letter and end with a letter or digit: other names are made from it"),
+    scale(
+        spec_replicas_path = ".spec.hasher.replicas",
+        status_replicas_path = ".status.replicas",
+        label_selector_path = ".status.selector"
+    ),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status",
+        description = "Whether everything that the resource asks for is there and serves"),
+    printcolumn(name = "Hashers", type_ = "string", json_path = ".status.hashers.ready",
+        description = "Hashers that serve, of those asked for"),
+    printcolumn(name = "Shards", type_ = "string", json_path = ".status.redis.summary",
+        description = "Redis shards that serve, of those asked for, and slots covered, of 16384"),
+    printcolumn(name = "Capacity", type_ = "integer", json_path = ".status.hashers.capacityUnitsPerSecond",
+        description = "MiB-passes per second that the hashers can sustain"),
+    printcolumn(name = "Plan", type_ = "string", json_path = ".status.plan",
+        description = "What the operator is doing now"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
-pub struct AuthClusterSpec {}
+pub struct AuthClusterSpec {
+    /// The pods that hash and verify passwords.
+    #[serde(default)]
+    pub hasher: HasherSpec,
+
+    /// What a new password hash looks like, and which old ones are understood.
+    #[serde(default)]
+    pub password: PasswordSpec,
+
+    /// How usernames become keys.
+    #[serde(default)]
+    pub users: UsersSpec,
+
+    /// Which hasher computes a request.
+    #[serde(default)]
+    pub routing: RoutingSpec,
+
+    /// When a hasher stops calling another one that fails. Without it: the defaults of its fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub circuit_breaker: Option<CircuitBreakerSpec>,
+
+    /// How many failed attempts are let through, counted over all hashers. Without it: no limits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub rate_limits: Vec<RateLimitSpec>,
+
+    /// How long sessions live.
+    #[serde(default)]
+    pub sessions: SessionsSpec,
+
+    /// How old hashes are replaced when their user logs in. Without it: the defaults of its fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub migration: Option<MigrationSpec>,
+
+    /// Certificates of your own. Without it: an authority made for this `AuthCluster`, in the Secret
+    /// `NAME-ca`, signs them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsSpec>,
+
+    /// Who may call the API. Without any: one caller named `default` in the realm `default` with all
+    /// scopes. A change reaches the hashers by a rolling restart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub clients: Vec<ClientSpec>,
+
+    /// The Redis Cluster that the hashers share.
+    #[serde(default)]
+    pub redis: RedisSpec,
+}

@@ -1,0 +1,98 @@
+//! Who may call, and with which certificates and names.
+
+use authcluster_contract::config::Scope;
+use authcluster_contract::user::UsernameCase;
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+/// How usernames become keys.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UsersSpec {
+    /// What letter case means. `Insensitive` (default): `Alice` and `alice` are one user.
+    /// `Sensitive`: they are two. Changing it changes every user's key: limits and session lists start
+    /// anew, passwords are not touched.
+    #[serde(default)]
+    pub case: UsernameCase,
+}
+
+/// Certificates of your own.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TlsSpec {
+    /// A Secret of type `kubernetes.io/tls` with the certificate of the API, in this namespace.
+    pub api_secret_ref: SecretRef,
+}
+
+/// A Secret in the namespace of the resource.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretRef {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+/// One value of a Secret in the namespace of the resource.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretKeyRef {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Key in the Secret. Default: `token`.
+    #[serde(default = "token_key")]
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+/// A caller of the API: a login service.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientSpec {
+    /// Its name, unique in the list; logs and metrics show it.
+    #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    pub name: String,
+
+    /// The users it speaks of. The same username in two realms is two users who never meet. Default:
+    /// `default`.
+    #[serde(default = "default_realm")]
+    #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9-]+$"))]
+    pub realm: String,
+
+    /// What it may do. Default: everything.
+    #[serde(default = "all_scopes")]
+    #[schemars(length(min = 1, max = 16), extend("x-kubernetes-list-type" = "set"))]
+    pub scopes: Vec<Scope>,
+
+    /// The Secret with its bearer token. Without it the operator makes a token, in the Secret
+    /// `NAME-token-CLIENT` under the key `token`. A changed token reaches the hashers by a rolling
+    /// restart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_secret_ref: Option<SecretKeyRef>,
+}
+
+impl ClientSpec {
+    /// The caller that there is when none is named.
+    #[must_use]
+    pub fn default_caller() -> Self {
+        Self {
+            name: "default".to_owned(),
+            realm: default_realm(),
+            scopes: all_scopes(),
+            token_secret_ref: None,
+        }
+    }
+}
+
+fn token_key() -> String {
+    "token".to_owned()
+}
+
+fn default_realm() -> String {
+    "default".to_owned()
+}
+
+fn all_scopes() -> Vec<Scope> {
+    vec![Scope::Hash, Scope::Verify, Scope::Login, Scope::Sessions, Scope::Nodes]
+}

@@ -1,0 +1,178 @@
+//! What a new password hash looks like, and which old ones are understood.
+
+use authcluster_contract::cost::Argon2idPolicy;
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What a new password hash looks like, and which old ones are understood.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PasswordSpec {
+    /// Cost of a new hash. A change rolls the pods; hashes with another cost stay valid, and are
+    /// reported as due for a rehash when they are weaker.
+    #[serde(default)]
+    pub argon2id: Argon2idSpec,
+
+    /// Old hashes that are understood. Without it: every scheme that the hasher knows, within its own
+    /// bounds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub legacy: Option<LegacySpec>,
+
+    /// A secret that goes into every new hash, and without which none of them can be verified.
+    /// Without it: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pepper_secret_ref: Option<PepperSecretRef>,
+}
+
+/// Cost of Argon2id (RFC 9106). The default is the second set of the OWASP Password Storage Cheat
+/// Sheet.
+#[derive(KubeSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Argon2idSpec {
+    /// Memory of one hash, in MiB. Default: 19.
+    #[serde(default = "default_memory_mib", rename = "memoryMiB")]
+    #[schemars(range(min = 7, max = 2048))]
+    pub memory_mib: u32,
+
+    /// Passes over the memory. Default: 2.
+    #[serde(default = "default_iterations")]
+    #[schemars(range(min = 1, max = 64))]
+    pub iterations: u32,
+
+    /// Argon2 lanes. They are computed in turn, so more buys the defender nothing. Default: 1.
+    #[serde(default = "default_parallelism")]
+    #[schemars(range(min = 1, max = 16))]
+    pub parallelism: u32,
+}
+
+impl From<Argon2idSpec> for Argon2idPolicy {
+    fn from(spec: Argon2idSpec) -> Self {
+        let Argon2idSpec { memory_mib, iterations, parallelism } = spec;
+        Self { memory_mib, iterations, parallelism }
+    }
+}
+
+impl Default for Argon2idSpec {
+    fn default() -> Self {
+        let Argon2idPolicy { memory_mib, iterations, parallelism } = Argon2idPolicy::default();
+        Self { memory_mib, iterations, parallelism }
+    }
+}
+
+/// Old hashes that are understood.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LegacySpec {
+    /// Schemes that are verified. Without any: every scheme that the hasher knows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "set"))]
+    pub accept: Vec<LegacyScheme>,
+
+    /// The largest cost that a stored hash may ask for; a dearer one is refused before anything is
+    /// allocated.
+    #[serde(default)]
+    pub bounds: LegacyBounds,
+}
+
+/// A family of stored hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum LegacyScheme {
+    /// Argon2i, Argon2d, and Argon2id in the spellings of other systems.
+    Argon2,
+    /// `$2a$`, `$2b$`, `$2x$`, `$2y$`, and their prehashed forms.
+    Bcrypt,
+    /// PBKDF2 in all its spellings.
+    Pbkdf2,
+    /// scrypt in all its spellings.
+    Scrypt,
+    /// scrypt as Firebase uses it.
+    FirebaseScrypt,
+    /// `$y$` and `$gy$`.
+    Yescrypt,
+    /// `$5$` and `$6$`.
+    ShaCrypt,
+    /// `$1$`, `$apr1$` and Sun's `$md5`.
+    Md5Crypt,
+    /// `$P$`, `$H$` and Drupal's `$S$`.
+    Phpass,
+    /// Traditional crypt and its extensions.
+    DesCrypt,
+    /// Salted single digests, as LDAP and Django store them.
+    SaltedDigest,
+    /// Digests without salt.
+    PlainDigest,
+    /// NT hashes.
+    Nt,
+    /// `ASP.NET` Identity, versions 2 and 3.
+    AspNetIdentity,
+    /// SCRAM server records.
+    Scram,
+}
+
+/// The largest cost that a stored hash may ask for.
+#[derive(KubeSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LegacyBounds {
+    /// Memory of any scheme that takes memory, in MiB. A pod has room for one such hash beside its
+    /// hashing threads, so it counts in the pods' memory. Default: 64.
+    #[serde(default = "default_bound_memory_mib", rename = "memoryMaxMiB")]
+    #[schemars(range(min = 7, max = 2048))]
+    pub memory_max_mib: u32,
+
+    /// Cost of bcrypt, the exponent of two. Default: 15.
+    #[serde(default = "default_bcrypt_cost")]
+    #[schemars(range(min = 4, max = 20))]
+    pub bcrypt_cost_max: u32,
+
+    /// Rounds of PBKDF2, SHA-crypt and the like. Default: 2,000,000.
+    #[serde(default = "default_rounds")]
+    #[schemars(range(min = 1, max = 20_000_000))]
+    pub rounds_max: u32,
+}
+
+impl Default for LegacyBounds {
+    fn default() -> Self {
+        Self {
+            memory_max_mib: default_bound_memory_mib(),
+            bcrypt_cost_max: default_bcrypt_cost(),
+            rounds_max: default_rounds(),
+        }
+    }
+}
+
+/// A Secret whose values are peppers, each under its key id.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PepperSecretRef {
+    /// Name of the Secret, in this namespace. Losing it loses every hash made with it.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// The key whose value goes into new hashes. The others still verify.
+    #[schemars(length(min = 1, max = 63))]
+    pub current_key: String,
+}
+
+fn default_memory_mib() -> u32 {
+    Argon2idPolicy::default().memory_mib
+}
+
+fn default_iterations() -> u32 {
+    Argon2idPolicy::default().iterations
+}
+
+fn default_parallelism() -> u32 {
+    Argon2idPolicy::default().parallelism
+}
+
+fn default_bound_memory_mib() -> u32 {
+    64
+}
+
+fn default_bcrypt_cost() -> u32 {
+    15
+}
+
+fn default_rounds() -> u32 {
+    2_000_000
+}

@@ -1,0 +1,164 @@
+//! How requests are routed and limited, how long sessions live, how old hashes are replaced.
+
+use authcluster_contract::config::{Routing, RoutingStrategy, Sessions};
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Which hasher computes a request.
+#[derive(KubeSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.refuseAfterMs <= self.deadlineMs")
+    .message("refuseAfterMs must not be above deadlineMs: a request would be late before it is refused"))]
+pub struct RoutingSpec {
+    /// `Affinity` (default): the user's home hasher, and the next ones when it is busy. `LeastLoaded`:
+    /// the less loaded of two random ones. `WeightedRoundRobin`: each in turn, as often as its
+    /// capacity says.
+    #[serde(default)]
+    pub strategy: RoutingStrategy,
+
+    /// A hasher refuses a forwarded request that would wait longer than this, in milliseconds.
+    /// Default: 50.
+    #[serde(default = "default_refuse_after_ms")]
+    #[schemars(range(min = 1, max = 60_000))]
+    pub refuse_after_ms: u32,
+
+    /// Time that a request may take when its caller names none, in milliseconds. Default: 1000.
+    #[serde(default = "default_deadline_ms")]
+    #[schemars(range(min = 10, max = 60_000))]
+    pub deadline_ms: u32,
+}
+
+impl Default for RoutingSpec {
+    fn default() -> Self {
+        let Routing { strategy, refuse_after_ms, deadline_ms } = Routing::default();
+        Self { strategy, refuse_after_ms, deadline_ms }
+    }
+}
+
+impl From<RoutingSpec> for Routing {
+    fn from(spec: RoutingSpec) -> Self {
+        let RoutingSpec { strategy, refuse_after_ms, deadline_ms } = spec;
+        Self { strategy, refuse_after_ms, deadline_ms }
+    }
+}
+
+/// When a hasher stops calling another one that fails.
+#[derive(KubeSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CircuitBreakerSpec {
+    /// Failures in a row that stop the calls. Default: 5.
+    #[serde(default = "default_failures")]
+    #[schemars(range(min = 1, max = 100))]
+    pub failures: u32,
+
+    /// Longest time until the next attempt, in seconds. Default: 60.
+    #[serde(default = "default_recovery_seconds")]
+    #[schemars(range(min = 1, max = 3600))]
+    pub recovery_seconds: u32,
+}
+
+/// How many failed attempts are let through.
+#[derive(KubeSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RateLimitSpec {
+    /// What is counted together.
+    pub scope: RateLimitScope,
+
+    /// Attempts let through in one period.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub attempts: u32,
+
+    /// Length of the period, in seconds.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub period_seconds: u32,
+}
+
+/// What a rate limit counts together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum RateLimitScope {
+    /// One user of one realm.
+    User,
+    /// One address: an IPv4 address or an IPv6 /64.
+    Address,
+    /// One user from one address.
+    UserAndAddress,
+}
+
+/// How long sessions live.
+#[derive(KubeSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.idleTimeoutSeconds <= self.absoluteTimeoutSeconds")
+    .message("idleTimeoutSeconds must not be above absoluteTimeoutSeconds"))]
+pub struct SessionsSpec {
+    /// A session ends when it was not introspected for so long, in seconds. Default: 3600.
+    #[serde(default = "default_idle_timeout_seconds")]
+    #[schemars(range(min = 1, max = 31_536_000))]
+    pub idle_timeout_seconds: u32,
+
+    /// A session ends so long after its creation, whatever happens, in seconds. Default: 43200.
+    /// Sessions that exist keep theirs.
+    #[serde(default = "default_absolute_timeout_seconds")]
+    #[schemars(range(min = 1, max = 31_536_000))]
+    pub absolute_timeout_seconds: u32,
+}
+
+impl Default for SessionsSpec {
+    fn default() -> Self {
+        let Sessions { idle_timeout_seconds, absolute_timeout_seconds } = Sessions::default();
+        Self { idle_timeout_seconds, absolute_timeout_seconds }
+    }
+}
+
+impl From<SessionsSpec> for Sessions {
+    fn from(spec: SessionsSpec) -> Self {
+        let SessionsSpec { idle_timeout_seconds, absolute_timeout_seconds } = spec;
+        Self { idle_timeout_seconds, absolute_timeout_seconds }
+    }
+}
+
+/// How old hashes are replaced when their user logs in.
+#[derive(KubeSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MigrationSpec {
+    /// Whether a login offers a new hash at all. Default: true.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+
+    /// How long one login holds the right to migrate its user, in seconds. Default: 30.
+    #[serde(default = "default_lock_seconds")]
+    #[schemars(range(min = 5, max = 600))]
+    pub lock_seconds: u32,
+}
+
+fn default_refuse_after_ms() -> u32 {
+    Routing::default().refuse_after_ms
+}
+
+fn default_deadline_ms() -> u32 {
+    Routing::default().deadline_ms
+}
+
+fn default_idle_timeout_seconds() -> u32 {
+    Sessions::default().idle_timeout_seconds
+}
+
+fn default_absolute_timeout_seconds() -> u32 {
+    Sessions::default().absolute_timeout_seconds
+}
+
+fn default_failures() -> u32 {
+    5
+}
+
+fn default_recovery_seconds() -> u32 {
+    60
+}
+
+fn default_lock_seconds() -> u32 {
+    30
+}
+
+fn yes() -> bool {
+    true
+}
