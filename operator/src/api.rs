@@ -4,6 +4,8 @@
 //! their unit, defaults are in the schema, and what must not be is refused by the API server through
 //! CEL rules. This module holds types only; what they mean is decided in `plan`.
 
+#![expect(unreachable_pub, reason = "the schema's derive repeats each type inside a function")]
+
 pub mod conditions;
 pub mod names;
 pub mod spec;

@@ -298,7 +298,8 @@ impl Candidate {
             if let Some(spec) = lease.spec.as_mut() {
                 spec.holder_identity = None;
             }
-            let replace = self.api.replace(&self.name, &PostParams::default(), &lease);
+            let params = PostParams::default();
+            let replace = self.api.replace(&self.name, &params, &lease);
             self.call("release", replace).await.map(|_| ())
         };
         match released.await {
@@ -325,7 +326,8 @@ impl Candidate {
     async fn write(&self, what: &'static str, lease: Lease, take: bool) -> Result<Held, Error> {
         let lease = self.filled(lease, take);
         let begun = self.clock.instant();
-        let replace = self.api.replace(&self.name, &PostParams::default(), &lease);
+        let params = PostParams::default();
+        let replace = self.api.replace(&self.name, &params, &lease);
         let lease = self.call(what, replace).await?;
         Ok(Held { lease, until: begun + self.times.duration })
     }

@@ -1,10 +1,12 @@
-//! The AuthCluster operator: it brings the hashers and the Redis Cluster of each `AuthCluster`
-//! resource into being, and keeps them so.
+//! The AuthCluster operator, under way: it will bring the hashers and the Redis Cluster of each
+//! `AuthCluster` resource into being, and keep them so.
 //!
-//! Layers: `main -> controller -> reconcile -> { observe | plan | apply }`. `api` and `plan` are pure:
-//! no async, no clients, no clock, no randomness. `observe` reads the world into
-//! `plan::Observed`, `apply` writes a `plan::Plan` and makes no choices.
+//! Here today: the resource's types, certificates, and the lease of the one operator that acts. The
+//! layers to come are `main -> controller -> reconcile -> { observe | plan | apply }`; `api` and `plan`
+//! are pure.
 
 pub mod api;
 pub mod certificates;
 pub mod clock;
+pub mod error;
+pub mod lease;

@@ -51,7 +51,11 @@ fn tidy(value: &mut Value) {
                 map.remove("format");
             }
             if let Some(Value::String(text)) = map.get_mut("description") {
-                *text = text.split("\n\n").map(|part| part.replace('\n', " ")).collect::<Vec<_>>().join("\n\n");
+                *text = text
+                    .split("\n\n")
+                    .map(|part| part.replace('\n', " "))
+                    .collect::<Vec<_>>()
+                    .join("\n\n");
             }
             map.values_mut().for_each(tidy);
         }

@@ -76,7 +76,9 @@ pub struct LegacySpec {
 }
 
 /// A family of stored hashes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub enum LegacyScheme {
     /// Argon2i, Argon2d, and Argon2id in the spellings of other systems.
     Argon2,

@@ -75,7 +75,9 @@ pub struct RateLimitSpec {
 }
 
 /// What a rate limit counts together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub enum RateLimitScope {
     /// One user of one realm.
     User,
