@@ -1,11 +1,11 @@
-//! One computation in one arena. The portable path of the `argon2` crate for now; the seam for a
-//! faster one.
+//! One computation in one arena, by the engine of `authcluster-argon2id`.
+//!
+//! Between two hashes the arena keeps what the last one left, as the engine's documentation tells:
+//! whoever reads this process's memory has the passwords in it anyway.
 //!
 //! Blocking, for tens of milliseconds: only lanes, and the commands that have none, call this.
 
-use std::collections::TryReserveError;
-
-use argon2::{Algorithm, Argon2, Block, Params};
+use authcluster_argon2id::{ArenaOptions, Input, Params, Variant, hash_into};
 use authcluster_contract::cost::Cost;
 use authcluster_contract::http::Scheme;
 use subtle::ConstantTimeEq as _;
@@ -16,49 +16,38 @@ use crate::formats::argon2::{Argon2Hash, OUTPUT_BYTES, SALT_BYTES, Version};
 use crate::formats::{Parsed, nfc};
 use crate::work::{Job, Outcome};
 
-/// The memory of one computation, in blocks of 1 KiB. Touched as it is made, so that the kernel has
-/// given it before the first hash needs it.
-pub struct Arena(Vec<Block>);
+/// The memory of one computation, on huge pages where the system offers them. Touched as it is made,
+/// so that the kernel has given it before the first hash needs it.
+pub struct Arena(authcluster_argon2id::Arena);
 
 /// Why a computation did not come out. Names no content.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The memory could not be had.
-    #[error("no memory for {memory_kib} KiB of Argon2 blocks")]
-    Allocate {
-        /// How much was wanted.
-        memory_kib: u32,
-        /// Why it was not there.
-        #[source]
-        cause: TryReserveError,
-    },
+    #[error("no memory for Argon2 blocks")]
+    Allocate(#[source] authcluster_argon2id::ArenaError),
     /// The function refused parameters that were checked before.
     #[error("the Argon2 function refused its parameters")]
-    Compute(#[source] argon2::Error),
+    Compute(#[source] authcluster_argon2id::Error),
     /// No salt.
     #[error("no salt could be drawn")]
     Salt(#[source] RandomError),
 }
 
 impl Arena {
-    /// An arena of this size.
+    /// An arena of this size, in KiB.
     ///
     /// # Errors
     /// [`EngineError::Allocate`].
     pub fn new(memory_kib: u32) -> Result<Self, EngineError> {
-        let blocks = usize::try_from(memory_kib).unwrap_or(usize::MAX);
-        let mut memory = Vec::new();
-        memory
-            .try_reserve_exact(blocks)
-            .map_err(|cause| EngineError::Allocate { memory_kib, cause })?;
-        memory.resize(blocks, Block::new());
-        Ok(Self(memory))
+        let arena = authcluster_argon2id::Arena::new(memory_kib, ArenaOptions::default());
+        Ok(Self(arena.map_err(EngineError::Allocate)?))
     }
 
     /// Whether a computation of this cost fits.
     #[must_use]
     pub fn fits(&self, cost: Cost) -> bool {
-        usize::try_from(cost.memory_kib).is_ok_and(|blocks| blocks <= self.0.len())
+        cost.memory_kib <= self.0.capacity_kib()
     }
 }
 
@@ -116,22 +105,21 @@ fn fill(
     password: &[u8],
     arena: &mut Arena,
 ) -> Result<Zeroizing<Vec<u8>>, EngineError> {
-    let algorithm = match hash.scheme {
-        Scheme::Argon2id => Algorithm::Argon2id,
-        Scheme::Argon2i => Algorithm::Argon2i,
-        Scheme::Argon2d => Algorithm::Argon2d,
+    let variant = match hash.scheme {
+        Scheme::Argon2id => Variant::Id,
+        Scheme::Argon2i => Variant::I,
+        Scheme::Argon2d => Variant::D,
     };
     let version = match hash.version {
-        Version::V0x10 => argon2::Version::V0x10,
-        Version::V0x13 => argon2::Version::V0x13,
+        Version::V0x10 => authcluster_argon2id::Version::V0x10,
+        Version::V0x13 => authcluster_argon2id::Version::V0x13,
     };
     let Cost { memory_kib, iterations, parallelism } = hash.cost;
-    let length = hash.output.len();
-    let params = Params::new(memory_kib, iterations, parallelism, Some(length))
-        .map_err(EngineError::Compute)?;
-    let mut output = Zeroizing::new(vec![0; length]);
-    Argon2::new(algorithm, version, params)
-        .hash_password_into_with_memory(password, &hash.salt, &mut output, &mut arena.0)
+    let cost = authcluster_argon2id::Cost { memory_kib, passes: iterations, lanes: parallelism };
+    let mut output = Zeroizing::new(vec![0; hash.output.len()]);
+    let tag_bytes = u32::try_from(output.len()).unwrap_or(u32::MAX);
+    let params = Params::new(variant, version, cost, tag_bytes).map_err(EngineError::Compute)?;
+    hash_into(&params, &Input::new(password, &hash.salt), &mut arena.0, &mut output)
         .map_err(EngineError::Compute)?;
     Ok(output)
 }
