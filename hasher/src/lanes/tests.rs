@@ -11,8 +11,8 @@ use crate::formats::{Bounds, Stored};
 
 const SMALL: Cost = Cost { memory_kib: 1024, iterations: 1, parallelism: 1 };
 
-/// Takes long enough to be seen running.
-const LONG: Cost = Cost { memory_kib: 1024, iterations: 60, parallelism: 1 };
+/// Takes more than half a second on the fastest path, so that it is seen running on a busy machine.
+const LONG: Cost = Cost { memory_kib: 1024, iterations: 5_000, parallelism: 1 };
 
 fn lanes(large_kib: u64) -> Lanes {
     Lanes::start(LanesConfig { lanes: 1, cost: SMALL, large_kib }).unwrap()
@@ -53,15 +53,16 @@ async fn a_caller_that_leaves_cancels_what_waits_and_not_what_runs() {
     let lanes = lanes(0);
     let running = lanes.admit(clock::now(), hash(LONG), terms(HOUR)).unwrap();
     while lanes.shared.lock().running.iter().flatten().count() == 0 {
+        assert!(lanes.load() > Units::ZERO, "it ended before it was seen");
         tokio::task::yield_now().await;
     }
     let waiting: Vec<_> =
         (0..200).map(|_| lanes.admit(clock::now(), hash(LONG), terms(HOUR)).unwrap()).collect();
-    assert_eq!(lanes.load().0, 201 * 60);
+    assert_eq!(lanes.load().0, 201 * 5_000);
     drop(waiting);
-    assert_eq!(lanes.load().0, 60);
+    assert_eq!(lanes.load().0, 5_000);
     drop(running);
-    assert_eq!(lanes.load().0, 60, "a running job keeps its lane");
+    assert_eq!(lanes.load().0, 5_000, "a running job keeps its lane");
     let next = lanes.admit(clock::now(), hash(SMALL), terms(HOUR)).unwrap();
     assert!(matches!(next.await.unwrap(), Ok(Outcome::Hashed(_))));
     assert_eq!(lanes.load(), Units::ZERO);
