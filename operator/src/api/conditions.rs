@@ -22,19 +22,6 @@ pub enum ConditionType {
     FeaturesPending,
 }
 
-impl ConditionType {
-    /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 7] = [
-        Self::Ready,
-        Self::Reconciling,
-        Self::Stalled,
-        Self::RedisAvailable,
-        Self::HasherAvailable,
-        Self::CapacityPushed,
-        Self::FeaturesPending,
-    ];
-}
-
 /// Why a condition is as it is. Closed: alerts may match on these words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
@@ -50,21 +37,23 @@ pub enum Reason {
     NameTaken,
     /// Applying failed; the operator tries again.
     ApplyFailed,
+    /// Kubernetes could not be read.
+    KubernetesUnknown,
     /// Redis could not be read.
     RedisUnknown,
-    /// Nothing that the operator may do helps Redis.
-    RedisStalled,
     /// Pods are not there or not ready yet.
     PodsNotReady,
-    /// The nodes of Redis do not agree with each other yet.
+    /// The Redis Cluster is being formed or repaired.
     Forming,
     /// Slots have no owner that serves them.
     SlotsUncovered,
-    /// A shard has fewer replicas in sync than asked for.
+    /// A shard has fewer replicas than asked for.
     ReplicasMissing,
-    /// Hashers have no weight in Redis yet.
+    /// A Secret that pods mount is not there.
+    SecretMissing,
+    /// Weights differ from what Redis holds.
     WeightsPending,
-    /// Hashers that are ready have not registered themselves yet.
+    /// No hasher has registered itself yet.
     NodesMissing,
     /// Fields are used whose behaviour is not there yet.
     FieldsNotImplemented,

@@ -35,7 +35,8 @@ fn a_lease_is_taken_only_when_it_is_free_or_has_run_out() {
 
 #[test]
 fn a_lease_without_a_duration_is_free() {
-    let record = Record { holder: Some("x".to_owned()), renewed_at: None, duration: Duration::ZERO };
+    let record =
+        Record { holder: Some("x".to_owned()), renewed_at: None, duration: Duration::ZERO };
     assert_eq!(next_step("me", Some(&record), Duration::ZERO), Step::Take);
 }
 

@@ -299,6 +299,4 @@ pub fn next_step(wanted: &Wanted, seen: &Seen) -> Next {
 }
 
 #[cfg(test)]
-mod simulation;
-#[cfg(test)]
 mod tests;

@@ -4,7 +4,6 @@ use super::{check, expect};
 
 const WHOLE: &str = "b0:5461-10922/e2/k9 b1:<b0/k9 c0:10923-16383/e3/k9 c1:<c0/k9";
 
-#[expect(clippy::needless_pass_by_value, reason = "so that a row reads expect![...]")]
 fn shard_a(text: &str, expect: expect_test::Expect) {
     check("3x2 formed", &format!("{text} {WHOLE}"), expect);
 }
