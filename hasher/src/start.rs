@@ -97,7 +97,11 @@ pub async fn start(config: &HasherConfig, node: NodeId) -> anyhow::Result<Runnin
     let calls = Server { router: router(Api { auth, service: Arc::new(service) }), tls, metrics };
     // Probes are answered until the very end; the API takes nothing new from the drain on.
     tasks.spawn("admin", probes.serve(admin, tasks.clone(), tasks.stopping().cancelled_owned()));
-    tasks.spawn("api", calls.serve(api, tasks.clone(), tasks.draining().cancelled_owned()));
+    let ending = tasks.clone();
+    tasks.spawn("api", async move {
+        calls.serve(api, ending.clone(), ending.draining().cancelled_owned()).await;
+        ending.stop();
+    });
     Ok(Running { api: api_address, admin: admin_address, local, tasks })
 }
 
@@ -106,7 +110,6 @@ impl Running {
     /// whether all of it ended within the grace period.
     pub async fn shut_down(self) -> bool {
         self.tasks.drain();
-        self.tasks.stop();
         let grace = crate::server::GRACE + Duration::from_secs(1);
         tokio::time::timeout(grace, self.tasks.all_done()).await.is_ok()
     }
