@@ -1,15 +1,13 @@
-//! The state that pods share, behind one trait with two implementations: `store/memory.rs` for a pod
-//! that is alone, `store/redis.rs` for pods that share a Redis Cluster. Both pass the same
-//! conformance tests.
+//! The state that pods share, behind one trait: `store/memory.rs` is the store of a pod that is alone,
+//! and one on a Redis Cluster is to come. Every store passes the checks of `store/conformance.rs`.
 //!
-//! The only place that names the Redis client. A store decides nothing: rules are in `policy`.
+//! The only place that may name a Redis client. A store decides nothing: rules are in `policy`.
 //! Times to live are durations, and the store's own clock counts them down, so that pods with
 //! different clocks agree (sourcegraph#56826).
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod memory;
-pub mod redis;
 
 use std::time::Duration;
 

@@ -16,7 +16,6 @@ use crate::auth::Caller;
 use crate::clock;
 use crate::error::ApiError;
 use crate::store::Session;
-use crate::store::memory::whole_seconds;
 
 /// Random bytes of a session id. OWASP asks for 8 at least; with 32 nobody need think of it again.
 const ID_BYTES: usize = 32;
@@ -81,5 +80,23 @@ impl Service {
     ) -> Result<RevokeReply, ApiError> {
         let digest = SessionDigest::of(request.session.expose());
         Ok(RevokeReply { revoked: self.store.revoke_session(&digest, &caller.realm).await? })
+    }
+}
+
+/// Whole seconds, rounded up, so that a session that lives is never said to be over.
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    //! What a reply says of a session's time.
+
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_second_counts_as_one() {
+        assert_eq!(whole_seconds(Duration::from_millis(1)), 1);
+        assert_eq!(whole_seconds(Duration::from_secs(3)), 3);
     }
 }

@@ -1,12 +1,14 @@
 //! A JSON body, read strictly, and refused in words that quote none of it.
 
+use std::marker::PhantomData;
+
 use authcluster_contract::http::Code;
 use authcluster_contract::limits::BODY_BYTES_MAX;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse as _;
 use serde::de::DeserializeOwned;
-use std::marker::PhantomData;
 
 use crate::error::ApiError;
 
@@ -23,24 +25,13 @@ impl<S: Send + Sync, T> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
         let json = is_json(request.headers());
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
-            if rejection.into_response_status() == StatusCode::PAYLOAD_TOO_LARGE {
+            if rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
                 Code::PayloadTooLarge
             } else {
                 Code::MalformedRequest
             }
         });
         Ok(Self { bytes, json, as_type: PhantomData })
-    }
-}
-
-/// The status that a rejection stands for.
-trait RejectionStatus {
-    fn into_response_status(self) -> StatusCode;
-}
-
-impl<R: axum::response::IntoResponse> RejectionStatus for R {
-    fn into_response_status(self) -> StatusCode {
-        self.into_response().status()
     }
 }
 

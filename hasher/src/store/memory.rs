@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use authcluster_contract::cost::Units;
 use authcluster_contract::keys::SessionDigest;
@@ -140,12 +140,6 @@ impl Store for MemoryStore {
     fn read_nodes(&self) -> StoreFuture<'_, Vec<NodeEntry>> {
         ready(Ok(Vec::new())).boxed()
     }
-}
-
-/// Whole seconds, for replies; rounded up, so that a session that lives is never said to be over.
-#[must_use]
-pub fn whole_seconds(time: Duration) -> u64 {
-    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The conformance checks on paused time, and the bound.
 
+use std::time::Duration;
+
 use authcluster_contract::user::{UserKeyMaker, UsernameCase};
 
 use super::*;
@@ -33,10 +35,4 @@ async fn a_full_store_refuses_and_never_evicts_a_valid_session() {
     store.create_session(&digest("more"), &session(10)).await.unwrap();
     assert!(store.introspect_session(&digest("long"), &realm).await.unwrap().is_some());
     assert!(store.introspect_session(&digest("short"), &realm).await.unwrap().is_none());
-}
-
-#[test]
-fn a_part_of_a_second_counts_as_one() {
-    assert_eq!(whole_seconds(Duration::from_millis(1)), 1);
-    assert_eq!(whole_seconds(Duration::from_secs(3)), 3);
 }
