@@ -80,9 +80,12 @@ async fn large_hashes_share_their_memory_and_give_it_back() {
         stored: stored.clone(),
     };
     for _ in 0..3 {
+        // The lane is held, so the first job waits with its memory while the second one asks.
+        let held = lanes.admit(clock::now(), hash(LONG), terms(HOUR)).unwrap();
         let first = lanes.admit(clock::now(), job(), terms(HOUR)).unwrap();
         let second = lanes.admit(clock::now(), job(), terms(HOUR));
         assert!(second.is_err(), "6 MiB are more than 4");
+        assert!(matches!(held.await.unwrap(), Ok(Outcome::Hashed(_))));
         assert!(matches!(first.await.unwrap(), Ok(Outcome::Verified(false))));
     }
     let cancelled = lanes.admit(clock::now(), hash(LONG), terms(HOUR)).unwrap();
