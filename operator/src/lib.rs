@@ -1,14 +1,21 @@
-//! The AuthCluster operator, under way: it will bring the hashers and the Redis Cluster of each
-//! `AuthCluster` resource into being, and keep them so.
+//! The AuthCluster operator: brings the hashers and the Redis Cluster of each `AuthCluster` resource
+//! into being, and keeps them so.
 //!
-//! Here today: the resource's types, certificates, the lease of the one operator that acts, and the planner of the
-//! Redis Cluster. The
-//! layers to come are `main -> controller -> reconcile -> { observe | plan | apply }`; `api` and `plan`
-//! are pure.
+//! Layers: `main -> run -> controller -> reconcile -> { observe | plan | apply }`. `api` and `plan` are
+//! pure: no async, no client, no clock. `observe` reads and decides nothing, `apply` writes what was
+//! decided.
 
 pub mod api;
+pub mod apply;
+pub mod args;
 pub mod certificates;
 pub mod clock;
+pub mod context;
+pub mod controller;
 pub mod error;
 pub mod lease;
+pub mod observe;
 pub mod plan;
+pub mod reconcile;
+pub mod run;
+pub mod telemetry;

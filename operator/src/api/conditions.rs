@@ -22,6 +22,19 @@ pub enum ConditionType {
     FeaturesPending,
 }
 
+impl ConditionType {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 7] = [
+        Self::Ready,
+        Self::Reconciling,
+        Self::Stalled,
+        Self::RedisAvailable,
+        Self::HasherAvailable,
+        Self::CapacityPushed,
+        Self::FeaturesPending,
+    ];
+}
+
 /// Why a condition is as it is. Closed: alerts may match on these words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
@@ -37,23 +50,21 @@ pub enum Reason {
     NameTaken,
     /// Applying failed; the operator tries again.
     ApplyFailed,
-    /// Kubernetes could not be read.
-    KubernetesUnknown,
     /// Redis could not be read.
     RedisUnknown,
+    /// Nothing that the operator may do helps Redis.
+    RedisStalled,
     /// Pods are not there or not ready yet.
     PodsNotReady,
-    /// The Redis Cluster is being formed or repaired.
+    /// The nodes of Redis do not agree with each other yet.
     Forming,
     /// Slots have no owner that serves them.
     SlotsUncovered,
-    /// A shard has fewer replicas than asked for.
+    /// A shard has fewer replicas in sync than asked for.
     ReplicasMissing,
-    /// A Secret that pods mount is not there.
-    SecretMissing,
-    /// Weights differ from what Redis holds.
+    /// Hashers have no weight in Redis yet.
     WeightsPending,
-    /// No hasher has registered itself yet.
+    /// Hashers that are ready have not registered themselves yet.
     NodesMissing,
     /// Fields are used whose behaviour is not there yet.
     FieldsNotImplemented,

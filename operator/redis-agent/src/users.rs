@@ -1,0 +1,206 @@
+//! The ACL users of every Redis node, and what each may do. The only copy of these rules.
+//!
+//! The default user is off. No user may run a command that destroys data or the cluster
+//! (`FLUSHALL`, `FLUSHDB`, `CLUSTER RESET`, `DEBUG`, `SHUTDOWN`), change the server (`CONFIG`, `ACL`) or
+//! list keys: what the operator must never do, it cannot do. Commands are named one by one, never by
+//! category, so that a newer server adds nothing. Every one exists in Redis 7.0.
+
+use sha2::{Digest as _, Sha256};
+
+/// An ACL user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum User {
+    /// The operator, and this agent: forms the cluster, writes capacity weights.
+    Operator,
+    /// Replicas at their primary.
+    Replication,
+    /// The hashers.
+    Hasher,
+}
+
+impl User {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Operator, Self::Replication, Self::Hasher];
+
+    /// Its name, which is also the name of the file with its password.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Replication => "replication",
+            Self::Hasher => "hasher",
+        }
+    }
+
+    /// The patterns of the keys that it may touch.
+    #[must_use]
+    pub const fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Operator => &["nodes", "node_load:*", "node_capacity:*"],
+            Self::Replication => &[],
+            Self::Hasher => &[
+                "nodes",
+                "node_*",
+                "session*",
+                "user_*",
+                "migration_*",
+                "rate*",
+                "known_pair*",
+                "login_failures*",
+            ],
+        }
+    }
+
+    /// The commands that it may run, subcommands after a bar.
+    #[must_use]
+    pub const fn commands(self) -> &'static [&'static str] {
+        match self {
+            Self::Operator => OPERATOR,
+            // What a replica says to its primary.
+            Self::Replication => &["psync", "replconf", "ping"],
+            Self::Hasher => HASHER,
+        }
+    }
+
+    /// Its line of an ACL file.
+    #[must_use]
+    pub fn acl_line(self, password: &str) -> String {
+        let mut line = format!("user {} on resetchannels sanitize-payload #", self.name());
+        for byte in Sha256::digest(password.as_bytes()) {
+            line.push_str(&format!("{byte:02x}"));
+        }
+        for pattern in self.keys() {
+            line.push_str(&format!(" ~{pattern}"));
+        }
+        line.push_str(" -@all");
+        for command in self.commands() {
+            line.push_str(&format!(" +{command}"));
+        }
+        line
+    }
+}
+
+/// The line that takes everything from the default user.
+pub const DEFAULT_USER_OFF: &str = "user default off resetpass resetkeys resetchannels -@all";
+
+const OPERATOR: &[&str] = &[
+    // Reading.
+    "ping",
+    "info",
+    "dbsize",
+    "cluster|myid",
+    "cluster|info",
+    "cluster|nodes",
+    "cluster|countkeysinslot",
+    // The steps of the planner.
+    "cluster|set-config-epoch",
+    "cluster|bumpepoch",
+    "cluster|addslotsrange",
+    "cluster|delslotsrange",
+    "cluster|meet",
+    "cluster|replicate",
+    "cluster|forget",
+    // The agent's hand-over before a pod ends.
+    "cluster|failover",
+    // Nodes and their weights.
+    "hgetall",
+    "hdel",
+    "get",
+    "mget",
+    "set",
+    "del",
+];
+
+const HASHER: &[&str] = &[
+    "ping",
+    "time",
+    "wait",
+    // What a cluster client needs.
+    "cluster|slots",
+    "cluster|shards",
+    "cluster|nodes",
+    "cluster|myid",
+    "readonly",
+    "readwrite",
+    "asking",
+    // Scripts; what they call is checked like any other command.
+    "eval",
+    "evalsha",
+    "script|load",
+    "script|exists",
+    "multi",
+    "exec",
+    "discard",
+    // Values, with their times to live.
+    "get",
+    "mget",
+    "set",
+    "getdel",
+    "incr",
+    "incrby",
+    "decr",
+    "decrby",
+    "del",
+    "unlink",
+    "exists",
+    "expire",
+    "pexpire",
+    "expireat",
+    "pexpireat",
+    "ttl",
+    "pttl",
+    // Sessions and nodes.
+    "hset",
+    "hget",
+    "hmget",
+    "hgetall",
+    "hdel",
+    "hlen",
+    "hexists",
+    "hincrby",
+    // A user's sessions, by expiry.
+    "zadd",
+    "zrem",
+    "zscore",
+    "zcard",
+    "zrange",
+    "zrangebyscore",
+    "zremrangebyscore",
+    "zremrangebyrank",
+    // Known pairs.
+    "sadd",
+    "srem",
+    "sismember",
+    "scard",
+    "smembers",
+];
+
+#[cfg(test)]
+mod tests {
+    //! What an ACL file says.
+
+    use super::User;
+
+    #[test]
+    fn a_line_holds_a_digest_and_no_password() {
+        let line = User::Replication.acl_line("s3cret");
+        assert_eq!(
+            line,
+            "user replication on resetchannels sanitize-payload \
+             #1ec1c26b50d5d3c58d9583181af8076655fe00756bf7285940ba3670f99fcba0 -@all +psync +replconf +ping"
+        );
+    }
+
+    #[test]
+    fn nobody_may_destroy() {
+        for user in User::ALL {
+            for command in user.commands() {
+                let word = command.split('|').next().unwrap_or_default();
+                let forbidden =
+                    ["flushall", "flushdb", "config", "debug", "shutdown", "acl", "keys", "scan"];
+                assert!(!forbidden.contains(&word), "{user:?} may {command}");
+                assert!(!matches!(*command, "cluster" | "cluster|reset" | "cluster|flushslots"));
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Writes a [`Plan`] to the world. Makes no choices: what to do was decided, this is how. Every write
+//! starts only while the lease lasts longer than the write may take.
+
+pub mod events;
+pub mod kubernetes;
+pub mod redis;
+pub mod secrets;
+pub mod status;
+pub mod weights;
+
+use std::time::Duration;
+
+use kube::Resource as _;
+use tokio::time::timeout;
+
+use crate::api::AuthCluster;
+use crate::context::{ClusterKey, Context};
+use crate::error::Retry;
+use crate::observe::World;
+use crate::plan::Plan;
+use crate::plan::seen::ObjectRef;
+
+/// One call on the API server may take so long. Admission webhooks may take 10 s, but that long a
+/// wait is a failure here.
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why something could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The lease does not last long enough to begin a write.
+    #[error("the lease ends too soon to begin a write")]
+    Fenced,
+    /// The API server did not answer in time.
+    #[error("the API server did not answer within {} s", CALL_TIMEOUT.as_secs())]
+    Timeout,
+    /// An object of our name is someone else's.
+    #[error("{object} exists and belongs to someone else")]
+    Foreign {
+        /// Which.
+        object: ObjectRef,
+    },
+    /// An object cannot be written as JSON.
+    #[error("cannot encode {object}")]
+    Encode {
+        /// Which.
+        object: ObjectRef,
+        /// Why.
+        #[source]
+        cause: serde_json::Error,
+    },
+    /// The API server refused an object.
+    #[error("cannot apply {object}")]
+    Apply {
+        /// Which.
+        object: ObjectRef,
+        /// Why.
+        #[source]
+        cause: kube::Error,
+    },
+    /// The API server refused a deletion.
+    #[error("cannot delete {object}")]
+    Delete {
+        /// Which.
+        object: ObjectRef,
+        /// Why.
+        #[source]
+        cause: kube::Error,
+    },
+    /// A Secret could not be generated.
+    #[error("cannot generate Secret {name}")]
+    Generate {
+        /// Which.
+        name: String,
+        /// Why.
+        #[source]
+        cause: secrets::GenerateError,
+    },
+    /// A step on Redis failed.
+    #[error("cannot take the Redis step {step}")]
+    Redis {
+        /// Which.
+        step: &'static str,
+        /// Why.
+        #[source]
+        cause: redis::Error,
+    },
+    /// Capacity weights could not be written.
+    #[error("cannot write capacity weights")]
+    Weights(#[source] redis::Error),
+}
+
+impl Error {
+    /// When to try again.
+    #[must_use]
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Generate { cause: secrets::GenerateError::AuthorityMissing(_), .. } => {
+                Retry::After(Duration::from_secs(1))
+            }
+            Self::Encode { .. } => Retry::WhenSpecChanges,
+            Self::Fenced
+            | Self::Timeout
+            | Self::Foreign { .. }
+            | Self::Apply { .. }
+            | Self::Delete { .. }
+            | Self::Generate { .. }
+            | Self::Redis { .. }
+            | Self::Weights(_) => Retry::Backoff,
+        }
+    }
+}
+
+/// Writes everything but the status. Goes on after failures where the parts do not depend on each
+/// other, and returns the first.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn apply_plan(
+    context: &Context,
+    cluster: &AuthCluster,
+    world: &World,
+    plan: Plan,
+) -> Result<(), Error> {
+    let Plan {
+        objects,
+        secrets,
+        deletes,
+        redis_step,
+        weights,
+        events,
+        status: _,
+        requeue_after_ms: _,
+    } = plan;
+    let key = ClusterKey::of(cluster);
+    let live = &world.live;
+    let mut first = secrets::apply_secrets(context, &key, secrets, live).await;
+    first = first.and(kubernetes::apply_objects(context, objects, live).await);
+    first = first.and(kubernetes::delete_objects(context, &key, deletes, live).await);
+    if let Some(step) = redis_step {
+        first = first.and(apply_redis_step(context, world, step).await);
+    }
+    first = first.and(weights::apply_weights(context, world, weights).await);
+    events::apply_events(context, &key, &cluster.object_ref(&()), events).await;
+    first
+}
+
+/// Takes one step on Redis, and counts it.
+#[expect(clippy::unused_async, reason = "seam")]
+async fn apply_redis_step(
+    _context: &Context,
+    _world: &World,
+    _step: crate::plan::topology::Step,
+) -> Result<(), Error> {
+    Ok(())
+}
+
+/// Runs a call on the API server within the lease and within [`CALL_TIMEOUT`].
+async fn guarded<T>(
+    context: &Context,
+    call: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<Result<T, kube::Error>, Error> {
+    if !context.fence.allows(context.clock.instant(), CALL_TIMEOUT) {
+        return Err(Error::Fenced);
+    }
+    timeout(CALL_TIMEOUT, call).await.map_err(|_| Error::Timeout)
+}

@@ -1,0 +1,6 @@
+//! Takes one step on Redis.
+
+/// Why a step was not taken.
+#[derive(Debug, thiserror::Error)]
+#[error("not there yet")]
+pub struct Error;

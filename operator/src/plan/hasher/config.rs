@@ -1,0 +1,93 @@
+//! The two files that hashers read, written with the types that read them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use authcluster_contract::config::{
+    Client, Clients, HasherConfig, Listen, PasswordPolicy, Peers, Redis, Tls, Users,
+};
+
+use super::super::Validated;
+use super::super::names::{self, KEY_CA, KEY_CERTIFICATE, KEY_PRIVATE_KEY, REDIS_USER_HASHER};
+use super::super::objects::{Digests, NotReady};
+use crate::api::names::{PORT_ADMIN, PORT_API, PORT_PEERS};
+
+/// Folder of everything that a hasher reads.
+pub(super) const FOLDER: &str = "/etc/authcluster";
+/// Files below [`FOLDER`].
+pub(super) const FILE_CONFIG: &str = "hasher.toml";
+pub(super) const FILE_CLIENTS: &str = "clients.toml";
+pub(super) const FILE_USER_KEY: &str = "user-key";
+pub(super) const FILE_REDIS_PASSWORD: &str = "redis/password";
+/// Folders of certificates below [`FOLDER`].
+pub(super) const FOLDER_TLS: &str = "tls";
+pub(super) const FOLDER_PEER: &str = "peer";
+
+/// `hasher.toml`, checked by the code that the hasher reads it with: a file that a hasher would refuse
+/// is refused here, before it stops a pod.
+pub(super) fn hasher_toml(wanted: &Validated) -> Result<String, NotReady> {
+    let refuse = |error: &dyn std::fmt::Display| NotReady::Unwritable {
+        what: "the hashers' file".to_owned(),
+        why: error.to_string(),
+    };
+    let text = config(wanted).to_toml().map_err(|error| refuse(&error))?;
+    HasherConfig::from_toml(&text).map_err(|error| refuse(&error))?;
+    Ok(text)
+}
+
+fn config(wanted: &Validated) -> HasherConfig {
+    let listen = |port| SocketAddr::new(wanted.listen_ip, port);
+    HasherConfig {
+        listen: Listen { api: listen(PORT_API), admin: listen(PORT_ADMIN) },
+        tls: Some(tls(FOLDER_TLS)),
+        clients_file: Some(path(FILE_CLIENTS)),
+        password: PasswordPolicy { argon2id: wanted.argon2id },
+        // Each pool has its own number of threads, in its pods' environment.
+        lanes: None,
+        users: Users { key_file: Some(path(FILE_USER_KEY)), case: wanted.username_case },
+        redis: Some(Redis {
+            seeds: names::redis_seeds(&wanted.name, &wanted.namespace, wanted.redis.shards),
+            username: Some(REDIS_USER_HASHER.to_owned()),
+            password_file: Some(path(FILE_REDIS_PASSWORD)),
+        }),
+        peers: Some(Peers {
+            listen: listen(PORT_PEERS),
+            tls: tls(FOLDER_PEER),
+            ca_file: path(&format!("{FOLDER_PEER}/{KEY_CA}")),
+            name: names::peer_dns(&wanted.name, &wanted.namespace),
+        }),
+        routing: wanted.routing,
+        sessions: wanted.sessions,
+    }
+}
+
+/// `clients.toml`: digests of tokens whose Secrets exist; all of them must.
+pub(super) fn clients_toml(wanted: &Validated, digests: &Digests) -> Result<String, NotReady> {
+    let clients = wanted
+        .callers
+        .iter()
+        .map(|caller| {
+            Ok(Client {
+                name: caller.name.clone(),
+                realm: caller.realm.clone(),
+                scopes: caller.scopes.clone(),
+                token_sha256: vec![digests.of(&caller.secret, &caller.key)?.to_owned()],
+            })
+        })
+        .collect::<Result<_, NotReady>>()?;
+    toml::to_string(&Clients { clients }).map_err(|error| NotReady::Unwritable {
+        what: "the callers' file".to_owned(),
+        why: error.to_string(),
+    })
+}
+
+fn path(below: &str) -> PathBuf {
+    PathBuf::from(format!("{FOLDER}/{below}"))
+}
+
+fn tls(folder: &str) -> Tls {
+    Tls {
+        certificate_file: path(&format!("{folder}/{KEY_CERTIFICATE}")),
+        private_key_file: path(&format!("{folder}/{KEY_PRIVATE_KEY}")),
+    }
+}

@@ -1,0 +1,155 @@
+//! Which generated Secrets are missing or due. The runtime generates them: randomness and signing
+//! are not decisions.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::jiff::Timestamp;
+
+use super::names::{self, KEY_CA, KEY_CERTIFICATE, KEY_PRIVATE_KEY};
+use super::seen::SecretSeen;
+use super::{Validated, metadata};
+use crate::api::names::{COMPONENT_HASHER, COMPONENT_REDIS};
+
+/// Validity of an authority, in days. Replacing it restarts every hasher, and for the length of that
+/// restart old and new ones do not trust each other and each works alone.
+const CA_VALID_DAYS: u32 = 3650;
+/// Validity of other certificates, in days. Short, because there is no list of revoked ones.
+const LEAF_VALID_DAYS: u32 = 90;
+/// An authority is replaced when less than this is left, in seconds: a year.
+const CA_RENEW_SECONDS: i64 = 365 * 86_400;
+/// Another certificate is replaced when less than this is left, in seconds: 30 days, so that a month
+/// without an operator breaks nothing.
+const LEAF_RENEW_SECONDS: i64 = 30 * 86_400;
+
+/// A Secret that has to be generated, and created (never overwritten, except when it is
+/// [`MissingReason::Due`]).
+#[derive(Clone, Debug, PartialEq)]
+pub struct MissingSecret {
+    /// Name, namespace, labels and owner.
+    pub metadata: ObjectMeta,
+    /// What goes into it.
+    pub kind: SecretKind,
+    /// Why it has to be made.
+    pub reason: MissingReason,
+}
+
+/// Why a Secret has to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingReason {
+    /// It is not there: create it, and leave it alone if someone else was faster.
+    Missing,
+    /// It is there and must be replaced: its certificate ends soon, has ended, or has another
+    /// authority.
+    Due,
+}
+
+/// What goes into a generated Secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretKind {
+    /// Keys `tls.crt` and `tls.key`: a new authority.
+    Ca {
+        /// Subject of the certificate.
+        common_name: String,
+        /// How long it is valid, in days.
+        valid_days: u32,
+    },
+    /// Keys `tls.crt`, `tls.key` and `ca.crt`: a certificate from the authority in another Secret.
+    Leaf {
+        /// Name of the Secret with the authority.
+        ca_secret: String,
+        /// Subject alternative names.
+        dns_names: Vec<String>,
+        /// Whether it is shown to servers too (mutual TLS), beside being a server's.
+        client: bool,
+        /// How long it is valid, in days.
+        valid_days: u32,
+    },
+    /// Keys `operator`, `replication` and `hasher`: a random password each.
+    RedisUsers,
+    /// Key `user-key`: 32 random bytes.
+    UserKey,
+    /// Key `token`: a random bearer token.
+    ClientToken,
+}
+
+/// The Secrets to generate for `wanted`, authorities first.
+#[must_use]
+pub fn plan_secrets(
+    wanted: &Validated,
+    seen: &BTreeMap<String, SecretSeen>,
+    now: Timestamp,
+) -> Vec<MissingSecret> {
+    let cluster = wanted.name.as_str();
+    let ca_secret = names::ca(cluster);
+    let mut missing = Vec::new();
+    let mut add =
+        |component: &str, name: String, kind: SecretKind, reason: Option<MissingReason>| {
+            let labels = metadata::labels(cluster, component);
+            missing.extend(reason.map(|reason| MissingSecret {
+                metadata: metadata::object(wanted, name, labels),
+                kind,
+                reason,
+            }));
+        };
+    let ca_reason = certificate(seen.get(&ca_secret), &[], now, CA_RENEW_SECONDS);
+    let common_name = format!("AuthCluster {}/{cluster}", wanted.namespace);
+    let ca = SecretKind::Ca { common_name, valid_days: CA_VALID_DAYS };
+    add(COMPONENT_HASHER, ca_secret.clone(), ca, ca_reason);
+    let peer_names = vec![names::peer_dns(cluster, &wanted.namespace)];
+    let leaves = [
+        (names::hasher_tls(cluster), names::api_dns(cluster, &wanted.namespace), false),
+        (names::peer_tls(cluster), peer_names, true),
+    ];
+    for (name, dns_names, client) in leaves {
+        let reason = leaf_reason(seen.get(&name), seen.get(&ca_secret), ca_reason, now);
+        let valid_days = LEAF_VALID_DAYS;
+        let kind = SecretKind::Leaf { ca_secret: ca_secret.clone(), dns_names, client, valid_days };
+        add(COMPONENT_HASHER, name, kind, reason);
+    }
+    let absent = |name: &str| (!seen.contains_key(name)).then_some(MissingReason::Missing);
+    let redis_users = names::redis_users(cluster);
+    let reason = absent(&redis_users);
+    add(COMPONENT_REDIS, redis_users, SecretKind::RedisUsers, reason);
+    let user_key = names::user_key(cluster);
+    let reason = absent(&user_key);
+    add(COMPONENT_HASHER, user_key, SecretKind::UserKey, reason);
+    for caller in wanted.callers.iter().filter(|caller| caller.generated) {
+        let reason = absent(&caller.secret);
+        add(COMPONENT_HASHER, caller.secret.clone(), SecretKind::ClientToken, reason);
+    }
+    missing
+}
+
+/// Why a certificate of ours has to be made: it is not there, lacks a part, or ends soon. One that
+/// someone else put there is theirs to renew.
+fn certificate(
+    seen: Option<&SecretSeen>,
+    more_keys: &[&str],
+    now: Timestamp,
+    renew_seconds: i64,
+) -> Option<MissingReason> {
+    let Some(seen) = seen else { return Some(MissingReason::Missing) };
+    let has = |key: &&str| seen.sha256.contains_key(*key);
+    let whole = [KEY_CERTIFICATE, KEY_PRIVATE_KEY].iter().chain(more_keys).all(has);
+    let left = seen.not_after.map_or(0, |end| end.as_second().saturating_sub(now.as_second()));
+    (seen.ours && (!whole || left < renew_seconds)).then_some(MissingReason::Due)
+}
+
+/// The same, and also when the authority is another one than the certificate's.
+fn leaf_reason(
+    seen: Option<&SecretSeen>,
+    ca: Option<&SecretSeen>,
+    ca_reason: Option<MissingReason>,
+    now: Timestamp,
+) -> Option<MissingReason> {
+    certificate(seen, &[KEY_CA], now, LEAF_RENEW_SECONDS).or_else(|| {
+        let leaf = seen?;
+        let signed_by_other = ca_reason.is_some()
+            || leaf.ca_sha256.as_ref() != ca.and_then(|ca| ca.sha256.get(KEY_CERTIFICATE));
+        (leaf.ours && signed_by_other).then_some(MissingReason::Due)
+    })
+}
+
+#[cfg(test)]
+mod tests;

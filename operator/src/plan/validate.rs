@@ -1,0 +1,182 @@
+//! From what a person wrote to what is carried out: every default applied, every contradiction
+//! refused, in words that name the field and what to do.
+//!
+//! Much of this the API server refuses already, through the schema and its CEL rules. It is checked
+//! again here, because an object may have been stored under an older schema, and because sums over
+//! quantities cannot be said in CEL.
+
+mod callers;
+mod hashers;
+mod pending;
+mod quantity;
+mod redis;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use authcluster_contract::config::{Routing, Sessions};
+use authcluster_contract::cost::Argon2idPolicy;
+use authcluster_contract::user::UsernameCase;
+
+use crate::api::AuthCluster;
+use crate::api::names::{ANNOTATION_ACCEPT_DATA_LOSS, CLUSTER_NAME_BYTES_MAX};
+
+pub use callers::Caller;
+pub use hashers::{Pool, ProgramResources};
+pub use redis::RedisWanted;
+
+/// What this installation of the operator was started with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Image of the operator itself; it brings the `redis-agent` into the Redis pods.
+    pub operator_image: String,
+    /// Image of the hashers, where the resource names none.
+    pub hasher_image: String,
+    /// Image of Redis, where the resource names none.
+    pub redis_image: String,
+    /// Whether pods have IPv6 addresses (the operator's own pod has one): they listen on `::` then,
+    /// and on `0.0.0.0` otherwise, where `::` may not exist.
+    pub ipv6: bool,
+}
+
+/// What is carried out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Validated {
+    /// Name of the resource.
+    pub name: String,
+    /// Namespace of the resource.
+    pub namespace: String,
+    /// Uid of the resource, for owner references.
+    pub uid: String,
+    /// Generation of the spec.
+    pub generation: i64,
+    /// Whether the resource is being deleted.
+    pub deleting: bool,
+    /// Whether a person has said that a shard which lost all its data may start anew.
+    pub data_loss_accepted: bool,
+    /// Image of the operator.
+    pub operator_image: String,
+    /// Image of the hashers.
+    pub hasher_image: String,
+    /// Every address of a pod.
+    pub listen_ip: IpAddr,
+    /// The Deployments of hashers.
+    pub pools: Vec<Pool>,
+    /// Cost of a new hash, within the bounds of the contract.
+    pub argon2id: Argon2idPolicy,
+    /// What letter case means.
+    pub username_case: UsernameCase,
+    /// Who computes a request.
+    pub routing: Routing,
+    /// How long sessions live.
+    pub sessions: Sessions,
+    /// Who may call; at least one.
+    pub callers: Vec<Caller>,
+    /// The Redis Cluster.
+    pub redis: RedisWanted,
+    /// Fields in use whose behaviour this version does not have yet.
+    pub pending: Vec<String>,
+}
+
+/// A resource that cannot be carried out as it is written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", refusals.join("; "))]
+pub struct Invalid {
+    /// Each thing that is wrong, with its field.
+    pub refusals: Vec<String>,
+}
+
+/// What `cluster` asks for.
+///
+/// # Errors
+/// [`Invalid`] with everything that is wrong, not only the first.
+pub fn validate(cluster: &AuthCluster, settings: &Settings) -> Result<Validated, Invalid> {
+    let mut refusals = Vec::new();
+    let metadata = &cluster.metadata;
+    let spec = &cluster.spec;
+    let name = metadata.name.clone().unwrap_or_default();
+    refusals.extend(refuse_name(&name));
+    let argon2id = Argon2idPolicy::from(spec.password.argon2id);
+    if let Err(error) = argon2id.checked() {
+        refusals.push(format!("spec.{error}"));
+    }
+    refusals.extend(refuse_times(spec.routing.into(), spec.sessions.into()));
+    let pools = hashers::pools(spec, &mut refusals);
+    let callers = callers::callers(&name, &spec.clients, &mut refusals);
+    let redis = redis::redis(&spec.redis, &settings.redis_image, &mut refusals);
+    if !refusals.is_empty() {
+        return Err(Invalid { refusals });
+    }
+    Ok(Validated {
+        name,
+        namespace: metadata.namespace.clone().unwrap_or_default(),
+        uid: metadata.uid.clone().unwrap_or_default(),
+        generation: metadata.generation.unwrap_or_default(),
+        deleting: metadata.deletion_timestamp.is_some(),
+        data_loss_accepted: metadata
+            .annotations
+            .as_ref()
+            .and_then(|annotations| annotations.get(ANNOTATION_ACCEPT_DATA_LOSS))
+            .is_some_and(|value| value == "true"),
+        operator_image: settings.operator_image.clone(),
+        hasher_image: spec.hasher.image.clone().unwrap_or_else(|| settings.hasher_image.clone()),
+        listen_ip: if settings.ipv6 {
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+        } else {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+        },
+        pools,
+        argon2id,
+        username_case: spec.users.case,
+        routing: spec.routing.into(),
+        sessions: spec.sessions.into(),
+        callers,
+        redis,
+        pending: pending::pending(spec),
+    })
+}
+
+fn refuse_name(name: &str) -> Option<String> {
+    let fits = is_label(name)
+        && name.len() <= CLUSTER_NAME_BYTES_MAX
+        && name.starts_with(|first: char| first.is_ascii_lowercase());
+    (!fits).then(|| {
+        format!(
+            "metadata.name is {name:?}: use at most {CLUSTER_NAME_BYTES_MAX} of a-z, 0-9 and '-', starting \
+             with a letter and ending with a letter or digit, because other names are made from it"
+        )
+    })
+}
+
+fn refuse_times(routing: Routing, sessions: Sessions) -> Vec<String> {
+    let mut refusals = Vec::new();
+    if routing.refuse_after_ms == 0 || routing.deadline_ms < routing.refuse_after_ms {
+        refusals.push("spec.routing: 0 < refuseAfterMs <= deadlineMs must hold".to_owned());
+    }
+    if sessions.idle_timeout_seconds == 0
+        || sessions.absolute_timeout_seconds < sessions.idle_timeout_seconds
+    {
+        refusals.push(
+            "spec.sessions: 0 < idleTimeoutSeconds <= absoluteTimeoutSeconds must hold".to_owned(),
+        );
+    }
+    refusals
+}
+
+/// Whether `name` is a DNS-1123 label.
+fn is_label(name: &str) -> bool {
+    let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = name.as_bytes();
+    bytes.len() <= 63
+        && bytes.iter().all(|byte| alphanumeric(*byte) || *byte == b'-')
+        && bytes.first().is_some_and(|byte| alphanumeric(*byte))
+        && bytes.last().is_some_and(|byte| alphanumeric(*byte))
+}
+
+/// The first name that occurs twice.
+fn twice<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut seen = std::collections::BTreeSet::new();
+    names.into_iter().find(|name| !seen.insert(*name))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,29 @@
+//! Fields that can be written already and whose behaviour is not there yet. They are named in the
+//! status, never silently ignored; a field leaves this file together with the change that makes it
+//! work.
+
+use authcluster_contract::config::RoutingStrategy;
+
+use crate::api::spec::AuthClusterSpec;
+
+/// The paths of such fields in `spec`, in the order of the schema.
+pub(super) fn pending(spec: &AuthClusterSpec) -> Vec<String> {
+    let mut paths = Vec::new();
+    let mut add = |used: bool, path: &str| {
+        if used {
+            paths.push(path.to_owned());
+        }
+    };
+    add(spec.hasher.autoscaling.is_some(), "spec.hasher.autoscaling");
+    for pool in &spec.hasher.pools {
+        add(pool.autoscaling.is_some(), &format!("spec.hasher.pools[{}].autoscaling", pool.name));
+    }
+    add(spec.password.legacy.is_some(), "spec.password.legacy");
+    add(spec.password.pepper_secret_ref.is_some(), "spec.password.pepperSecretRef");
+    add(spec.routing.strategy != RoutingStrategy::Affinity, "spec.routing.strategy");
+    add(spec.circuit_breaker.is_some(), "spec.circuitBreaker");
+    add(!spec.rate_limits.is_empty(), "spec.rateLimits");
+    add(spec.migration.is_some(), "spec.migration");
+    add(spec.tls.is_some(), "spec.tls");
+    paths
+}

@@ -1,0 +1,127 @@
+//! One pass over one `AuthCluster`: observe, validate, plan, apply, status. The status is written even
+//! when applying failed, and says so.
+//!
+//! A pass keeps nothing for the next: whatever happens to this process, the next pass, of this or
+//! another operator, derives everything again from what it sees.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::Action;
+use kube::{Api, Resource as _, ResourceExt as _};
+use tokio::time::timeout;
+use tracing::warn;
+
+use crate::api::AuthCluster;
+use crate::apply::status::apply_status;
+use crate::apply::{apply_plan, events};
+use crate::context::{ClusterKey, Context};
+use crate::error::{Error, Retry, backoff, chain};
+use crate::observe::observe_world;
+use crate::plan::{self, EventNote};
+use crate::telemetry::Reason;
+
+/// A pass may take so long. Longer than reading (15 s) and a Redis step (some seconds) together; one
+/// that hangs must not keep its resource for ever.
+const PASS_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// One pass, counted and logged.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn reconcile(
+    guard: Arc<DeserializeGuard<AuthCluster>>,
+    context: Arc<Context>,
+) -> Result<Action, Error> {
+    let cluster = match &guard.0 {
+        Ok(cluster) => cluster,
+        Err(invalid) => return Ok(undecodable(&context, &guard, &invalid.error).await),
+    };
+    let key = ClusterKey::of(cluster);
+    let begun = context.clock.instant();
+    let passed = timeout(PASS_TIMEOUT, pass(&context, &key)).await;
+    let result = passed.unwrap_or(Err(Error::Overdue { limit: PASS_TIMEOUT }));
+    let took = context.clock.instant().saturating_duration_since(begun);
+    context.metrics.reconciles.inc();
+    context.metrics.reconcile_seconds.observe(took.as_secs_f64());
+    match &result {
+        Ok(_) => context.memory.succeeded(&key),
+        Err(error) => {
+            let label = Reason { reason: error.label() };
+            context.metrics.reconcile_errors.get_or_create(&label).inc();
+            warn!(cluster = %key, error = chain(error), "the pass failed");
+        }
+    }
+    result
+}
+
+/// The five calls.
+async fn pass(context: &Context, key: &ClusterKey) -> Result<Action, Error> {
+    // Read anew: the copy of the watch may be older than a status that this process wrote.
+    let api: Api<AuthCluster> = Api::namespaced(context.client.clone(), &key.namespace);
+    let Some(cluster) = api.get_opt(&key.name).await.map_err(Error::Cluster)? else {
+        context.memory.forget(key);
+        return Ok(Action::await_change());
+    };
+    let now = context.clock.now();
+    let wanted = match plan::validate(&cluster, &context.settings) {
+        Ok(wanted) => wanted,
+        Err(invalid) => {
+            let status = plan::invalid_status(&cluster, &invalid, now);
+            apply_status(context, &cluster, &status).await.map_err(Error::Status)?;
+            return Ok(Action::await_change());
+        }
+    };
+    if cluster.status.is_none() {
+        let status = plan::first_status(&cluster, now);
+        apply_status(context, &cluster, &status).await.map_err(Error::Status)?;
+    }
+    let world = observe_world(context, &cluster, &wanted).await.map_err(Error::Observe)?;
+    let plan = plan::next(&wanted, &world.observed, now);
+    let (mut status, requeue_after_ms) = (plan.status.clone(), plan.requeue_after_ms);
+    let applied = apply_plan(context, &cluster, &world, plan).await;
+    context.memory.applied(key, applied.as_ref().err().map(|error| chain(error)));
+    if let Err(error) = &applied {
+        status = plan::failed_status(status, &chain(error), now);
+    }
+    apply_status(context, &cluster, &status).await.map_err(Error::Status)?;
+    applied.map_err(Error::Apply)?;
+    Ok(Action::requeue(Duration::from_millis(requeue_after_ms)))
+}
+
+/// A resource that does not decode: stored under another schema, or by a newer operator. All others go
+/// on; this one gets an event.
+async fn undecodable(
+    context: &Context,
+    guard: &DeserializeGuard<AuthCluster>,
+    error: &str,
+) -> Action {
+    let key =
+        ClusterKey { namespace: guard.namespace().unwrap_or_default(), name: guard.name_any() };
+    context.metrics.undecodable.inc();
+    warn!(cluster = %key, error, "the resource cannot be decoded");
+    let note = EventNote {
+        warning: true,
+        reason: "Undecodable".to_owned(),
+        note: format!("the operator cannot read this resource: {error}"),
+    };
+    events::apply_events(context, &key, &guard.object_ref(&()), vec![note]).await;
+    Action::await_change()
+}
+
+/// What comes after a failed pass.
+#[must_use]
+pub fn after_failure(
+    guard: Arc<DeserializeGuard<AuthCluster>>,
+    error: &Error,
+    context: Arc<Context>,
+) -> Action {
+    let Ok(cluster) = &guard.0 else { return Action::await_change() };
+    let failures = context.memory.failed(&ClusterKey::of(cluster));
+    match error.retry() {
+        Retry::WhenSpecChanges => Action::await_change(),
+        Retry::After(pause) => Action::requeue(pause),
+        Retry::Backoff => Action::requeue(backoff(failures)),
+    }
+}
