@@ -23,7 +23,7 @@ pub struct Args {
 pub enum Command {
     /// Run in a Kubernetes cluster until told to stop.
     Run(Run),
-    /// Print the CustomResourceDefinition as YAML.
+    /// Print the `CustomResourceDefinition` as YAML.
     Crd,
     /// Print the objects that an AuthCluster in a file would become, as YAML. Needs no cluster.
     Plan(Plan),

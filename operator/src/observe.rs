@@ -54,7 +54,7 @@ pub async fn observe_world(
     let interest = names::names_of_interest(wanted);
     let read = kubernetes::observe_kubernetes(&context.client, subject, &interest);
     let Reading { seen, live } =
-        timeout(KUBERNETES_TIMEOUT, read).await.map_err(|_| Error::Timeout)??;
+        timeout(KUBERNETES_TIMEOUT, Box::pin(read)).await.map_err(|_| Error::Timeout)??;
     let redis = redis::observe_redis(context, wanted, &seen, &live).await;
     let remembered = context.memory.of(&ClusterKey::of(cluster));
     let observed = Observed {

@@ -40,7 +40,7 @@ pub async fn reconcile(
     };
     let key = ClusterKey::of(cluster);
     let begun = context.clock.instant();
-    let passed = timeout(PASS_TIMEOUT, pass(&context, &key)).await;
+    let passed = timeout(PASS_TIMEOUT, Box::pin(pass(&context, &key))).await;
     let result = passed.unwrap_or(Err(Error::Overdue { limit: PASS_TIMEOUT }));
     let took = context.clock.instant().saturating_duration_since(begun);
     context.metrics.reconciles.inc();
@@ -77,7 +77,8 @@ async fn pass(context: &Context, key: &ClusterKey) -> Result<Action, Error> {
         let status = plan::first_status(&cluster, now);
         apply_status(context, &cluster, &status).await.map_err(Error::Status)?;
     }
-    let world = observe_world(context, &cluster, &wanted).await.map_err(Error::Observe)?;
+    let world =
+        Box::pin(observe_world(context, &cluster, &wanted)).await.map_err(Error::Observe)?;
     let plan = plan::next(&wanted, &world.observed, now);
     let (mut status, requeue_after_ms) = (plan.status.clone(), plan.requeue_after_ms);
     let applied = apply_plan(context, &cluster, &world, plan).await;
@@ -112,6 +113,7 @@ async fn undecodable(
 
 /// What comes after a failed pass.
 #[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "the controller calls it with these types")]
 pub fn after_failure(
     guard: Arc<DeserializeGuard<AuthCluster>>,
     error: &Error,

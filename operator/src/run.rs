@@ -63,7 +63,7 @@ pub enum Error {
 pub async fn run(args: Run) -> Result<(), Error> {
     telemetry::start_logging(args.log_format, &args.log).map_err(Error::Log)?;
     // Fails only when it is installed already, and then it is this one.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _already_there = rustls::crypto::ring::default_provider().install_default();
     let stop = stop_on_signal()?;
     let signs = LifeSigns::default();
     let config = kube::Config::infer().await.map_err(Error::Config)?;

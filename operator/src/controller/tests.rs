@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{by_wish, parent};
 use crate::api::AuthCluster;
 
+#[expect(clippy::needless_pass_by_value, reason = "rows read better without references")]
 fn cluster(metadata: Value, status: Value) -> DeserializeGuard<AuthCluster> {
     let object = json!({
         "apiVersion": "authcluster.dev/v1alpha1", "kind": "AuthCluster",

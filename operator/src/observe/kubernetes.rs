@@ -101,11 +101,11 @@ async fn read_labelled(client: &Client, subject: Subject<'_>) -> Result<Live, Er
         list::<Deployment>(client, subject),
     )?;
     let mut live = Live::default();
-    config_maps.into_iter().for_each(|object| live.add(ObjectKind::ConfigMap, object));
+    config_maps.into_iter().for_each(|object| live.add(ObjectKind::ConfigMap, &object));
     secrets.into_iter().for_each(|object| live.add_secret(object));
-    services.into_iter().for_each(|object| live.add(ObjectKind::Service, object));
-    accounts.into_iter().for_each(|object| live.add(ObjectKind::ServiceAccount, object));
-    budgets.into_iter().for_each(|object| live.add(ObjectKind::PodDisruptionBudget, object));
+    services.into_iter().for_each(|object| live.add(ObjectKind::Service, &object));
+    accounts.into_iter().for_each(|object| live.add(ObjectKind::ServiceAccount, &object));
+    budgets.into_iter().for_each(|object| live.add(ObjectKind::PodDisruptionBudget, &object));
     stateful_sets.into_iter().for_each(|object| live.add_stateful_set(object));
     deployments.into_iter().for_each(|object| live.add_deployment(object));
     Ok(live)
@@ -124,7 +124,7 @@ async fn read_unlabelled(
         match object.kind {
             ObjectKind::ConfigMap => {
                 let found = get::<ConfigMap>(client, subject, name).await?;
-                found.into_iter().for_each(|found| live.add(object.kind, found));
+                found.into_iter().for_each(|found| live.add(object.kind, &found));
             }
             ObjectKind::Secret => {
                 let found = get::<Secret>(client, subject, name).await?;
@@ -132,15 +132,15 @@ async fn read_unlabelled(
             }
             ObjectKind::Service => {
                 let found = get::<Service>(client, subject, name).await?;
-                found.into_iter().for_each(|found| live.add(object.kind, found));
+                found.into_iter().for_each(|found| live.add(object.kind, &found));
             }
             ObjectKind::ServiceAccount => {
                 let found = get::<ServiceAccount>(client, subject, name).await?;
-                found.into_iter().for_each(|found| live.add(object.kind, found));
+                found.into_iter().for_each(|found| live.add(object.kind, &found));
             }
             ObjectKind::PodDisruptionBudget => {
                 let found = get::<PodDisruptionBudget>(client, subject, name).await?;
-                found.into_iter().for_each(|found| live.add(object.kind, found));
+                found.into_iter().for_each(|found| live.add(object.kind, &found));
             }
             ObjectKind::StatefulSet => {
                 let found = get::<StatefulSet>(client, subject, name).await?;

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Metrics;
 
-/// The content type of the OpenMetrics text format.
+/// The content type of the `OpenMetrics` text format.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Answers of the probes: `Err` says in words what is wrong.

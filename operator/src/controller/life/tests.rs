@@ -29,7 +29,7 @@ async fn answer(signs: &LifeSigns, path_and_query: &str, status: StatusCode) -> 
     let uri = format!("https://host{path_and_query}");
     let request = Request::builder().uri(uri).body(()).unwrap();
     let response = signs.layer(inner).call(request).await.unwrap();
-    response.map(|body| Body::new(body))
+    response.map(Body::new)
 }
 
 #[tokio::test(start_paused = true)]

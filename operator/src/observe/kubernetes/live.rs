@@ -32,27 +32,27 @@ pub struct LiveObject {
 
 impl Live {
     /// Adds an object.
-    pub(super) fn add<K: Resource + Serialize>(&mut self, kind: ObjectKind, object: K) {
+    pub(super) fn add<K: Resource + Serialize>(&mut self, kind: ObjectKind, object: &K) {
         let name = object.meta().name.clone().unwrap_or_default();
         // These types come from JSON and go back to it.
-        let value = serde_json::to_value(&object).unwrap_or_default();
+        let value = serde_json::to_value(object).unwrap_or_default();
         let metadata = object.meta().clone();
         self.objects.insert(ObjectRef { kind, name }, LiveObject { metadata, value });
     }
 
     pub(super) fn add_secret(&mut self, secret: Secret) {
-        self.secrets.insert(secret.metadata.name.clone().unwrap_or_default(), secret.clone());
-        self.add(ObjectKind::Secret, secret);
+        self.add(ObjectKind::Secret, &secret);
+        self.secrets.insert(secret.metadata.name.clone().unwrap_or_default(), secret);
     }
 
     pub(super) fn add_stateful_set(&mut self, set: StatefulSet) {
-        self.stateful_sets.push(set.clone());
-        self.add(ObjectKind::StatefulSet, set);
+        self.add(ObjectKind::StatefulSet, &set);
+        self.stateful_sets.push(set);
     }
 
     pub(super) fn add_deployment(&mut self, deployment: Deployment) {
-        self.deployments.push(deployment.clone());
-        self.add(ObjectKind::Deployment, deployment);
+        self.add(ObjectKind::Deployment, &deployment);
+        self.deployments.push(deployment);
     }
 
     /// Whether this object has been read.

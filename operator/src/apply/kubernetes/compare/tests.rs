@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{ANNOTATION_APPLIED, annotate, digest, first_difference};
 
+#[expect(clippy::needless_pass_by_value, reason = "rows read better without references")]
 fn check(wanted: Value, live: Value, expect: Option<&str>) {
     assert_eq!(first_difference(&wanted, &live).as_deref(), expect, "{wanted} in {live}");
 }
