@@ -63,7 +63,12 @@ pub struct Run {
     #[arg(long, env = "AUTHCLUSTER_LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,
     /// What to log, such as `info` or `authcluster_operator=debug,warn`.
-    #[arg(long, env = "AUTHCLUSTER_LOG", default_value = "info", value_name = "FILTER")]
+    #[arg(
+        long,
+        env = "AUTHCLUSTER_LOG",
+        default_value = "info,kube_runtime=warn",
+        value_name = "FILTER"
+    )]
     pub log: String,
 }
 

@@ -11,7 +11,7 @@ use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use kube::{Api, Resource as _, ResourceExt as _};
 use tokio::time::timeout;
-use tracing::warn;
+use tracing::{Instrument as _, info_span, warn};
 
 use crate::api::AuthCluster;
 use crate::apply::status::apply_status;
@@ -40,7 +40,8 @@ pub async fn reconcile(
     };
     let key = ClusterKey::of(cluster);
     let begun = context.clock.instant();
-    let passed = timeout(PASS_TIMEOUT, Box::pin(pass(&context, &key))).await;
+    let span = info_span!("pass", cluster = %key);
+    let passed = timeout(PASS_TIMEOUT, Box::pin(pass(&context, &key)).instrument(span)).await;
     let result = passed.unwrap_or(Err(Error::Overdue { limit: PASS_TIMEOUT }));
     let took = context.clock.instant().saturating_duration_since(begun);
     context.metrics.reconciles.inc();
