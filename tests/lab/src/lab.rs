@@ -126,6 +126,17 @@ impl Lab {
         command
     }
 
+    /// A command inside a node's network namespace, where the addresses of services can be reached too.
+    ///
+    /// # Errors
+    /// When there is no such node.
+    pub fn enter_node_command(&self, node: &str, program: &str) -> Result<Command> {
+        let mut command = inside(&self.parts.id.node_netns(self.node_named(node)?));
+        command.arg(program);
+        self.parts.set_environment(&mut command, "inside");
+        Ok(command)
+    }
+
     /// Any command of this machine, with the lab's kubeconfig and its tools on the path.
     #[must_use]
     pub fn outside_command(&self, program: &str, path: &str) -> Command {
