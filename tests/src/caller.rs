@@ -64,13 +64,12 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Starts the program by `enter`, a command that runs what follows it inside a node's network.
+    /// Starts the program: `command` runs it inside a node's network.
     ///
     /// # Errors
     /// The program cannot be started.
-    pub fn start(mut enter: Command, program: &Path, ca_file: &Path) -> anyhow::Result<Self> {
-        let mut child = enter
-            .arg(program)
+    pub fn start(mut command: Command, ca_file: &Path) -> anyhow::Result<Self> {
+        let mut child = command
             .arg(ca_file)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

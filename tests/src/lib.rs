@@ -8,7 +8,9 @@
     reason = "a harness waits with real bounds, so it reads the clock; the product takes `now` as an argument"
 )]
 
+pub mod apiserver;
 pub mod caller;
+pub mod cluster;
 pub mod eventually;
 pub mod redis;
 
