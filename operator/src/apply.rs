@@ -19,6 +19,7 @@ use crate::error::Retry;
 use crate::observe::World;
 use crate::plan::Plan;
 use crate::plan::seen::ObjectRef;
+use crate::telemetry::Kind;
 
 /// One call on the API server may take so long. Admission webhooks may take 10 s, but that long a
 /// wait is a failure here.
@@ -86,7 +87,7 @@ pub enum Error {
     },
     /// Capacity weights could not be written.
     #[error("cannot write capacity weights")]
-    Weights(#[source] redis::Error),
+    Weights(#[source] weights::Error),
 }
 
 impl Error {
@@ -145,12 +146,17 @@ pub async fn apply_plan(
 }
 
 /// Takes one step on Redis, and counts it.
-#[expect(clippy::unused_async, reason = "seam")]
 async fn apply_redis_step(
-    _context: &Context,
-    _world: &World,
-    _step: crate::plan::topology::Step,
+    context: &Context,
+    world: &World,
+    step: crate::plan::topology::Step,
 ) -> Result<(), Error> {
+    let name = step.name();
+    let failed = |cause| Error::Redis { step: name, cause };
+    let reach = world.redis.as_ref().ok_or(failed(redis::Error::Unreachable))?;
+    let leading = redis::Leading { fence: &context.fence, clock: context.clock };
+    redis::apply_step(&reach.access, leading, &step).await.map_err(failed)?;
+    context.metrics.redis_steps.get_or_create(&Kind { kind: name.to_owned() }).inc();
     Ok(())
 }
 

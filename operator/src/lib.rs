@@ -17,5 +17,6 @@ pub mod lease;
 pub mod observe;
 pub mod plan;
 pub mod reconcile;
+pub mod redis_client;
 pub mod run;
 pub mod telemetry;

@@ -35,6 +35,8 @@ pub struct World {
     pub observed: Observed,
     /// The objects as they are, for comparing.
     pub live: Live,
+    /// How to reach Redis for writing, if it can be reached at all.
+    pub redis: Option<redis::Reach>,
 }
 
 /// Reads everything for `cluster`.
@@ -55,7 +57,7 @@ pub async fn observe_world(
     let read = kubernetes::observe_kubernetes(&context.client, subject, &interest);
     let Reading { seen, live } =
         timeout(KUBERNETES_TIMEOUT, Box::pin(read)).await.map_err(|_| Error::Timeout)??;
-    let redis = redis::observe_redis(context, wanted, &seen, &live).await;
+    let redis = redis::observe_redis(wanted, &seen, &live).await;
     let remembered = context.memory.of(&ClusterKey::of(cluster));
     let observed = Observed {
         kubernetes: seen,
@@ -65,5 +67,5 @@ pub async fn observe_world(
         previous: cluster.status.clone(),
         apply_error: remembered.apply_error,
     };
-    Ok(World { observed, live })
+    Ok(World { observed, live, redis: redis.reach })
 }

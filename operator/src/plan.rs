@@ -21,6 +21,7 @@ pub mod topology;
 pub mod validate;
 
 pub use next::next;
+pub(crate) use next::redis_wanted;
 pub use objects::Objects;
 pub use secrets::MissingSecret;
 pub use seen::{Known, KubernetesSeen, Observed};

@@ -5,6 +5,7 @@
 //! can be compared.
 
 mod formation;
+pub mod pods;
 mod server;
 
 use std::net::SocketAddr;

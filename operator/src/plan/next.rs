@@ -121,7 +121,7 @@ fn plan_redis(wanted: &Validated, observed: &Observed) -> RedisPart {
         }
     };
     let formed = is_formed(observed.previous.as_ref());
-    let topology = topology_wanted(wanted, &observed.kubernetes, formed);
+    let topology = redis_wanted(wanted, &observed.kubernetes, formed);
     let health = topology::health(&topology, seen);
     let (step, progress) = match topology::next_step(&topology, seen) {
         // From now on the cluster may hold data. That is written down before anything else is done:
@@ -145,7 +145,11 @@ fn is_formed(previous: Option<&AuthClusterStatus>) -> bool {
 }
 
 /// What the planner of the topology is asked for.
-fn topology_wanted(wanted: &Validated, kubernetes: &KubernetesSeen, formed: bool) -> Wanted {
+pub(crate) fn redis_wanted(
+    wanted: &Validated,
+    kubernetes: &KubernetesSeen,
+    formed: bool,
+) -> Wanted {
     let pods = kubernetes
         .redis_pods
         .iter()

@@ -1,0 +1,5 @@
+//! The operator's hands on Redis and the agent of the Redis pods, on real servers that the agent
+//! starts. What Kubernetes adds, pods and their addresses, is told by the test.
+
+mod cluster;
+mod forming;
