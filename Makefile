@@ -23,7 +23,7 @@ test-pure: ## Tests that need nothing but cargo.
 	$(CARGO) test --locked --workspace
 
 test-redis: redis-server ## Tests on real Redis Clusters on loopback.
-	$(CARGO) test --locked --package authcluster-tests --features needs-redis --test redis
+	$(CARGO) test --locked --package authcluster-tests --features needs-redis --test redis --test operator-redis
 
 test-lab: tools ## Tests on a real Kubernetes in network namespaces (root).
 	$(CARGO) test --locked --package authcluster-lab --features needs-lab --test machine

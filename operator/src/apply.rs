@@ -10,6 +10,7 @@ pub mod weights;
 
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use kube::Resource as _;
 use tokio::time::timeout;
 
@@ -137,10 +138,11 @@ pub async fn apply_plan(
     let mut first = secrets::apply_secrets(context, &key, secrets, live).await;
     first = first.and(kubernetes::apply_objects(context, objects, live).await);
     first = first.and(kubernetes::delete_objects(context, &key, deletes, live).await);
+    // Boxed, or the type of a whole pass nests deeper than the compiler looks.
     if let Some(step) = redis_step {
-        first = first.and(apply_redis_step(context, world, step).await);
+        first = first.and(apply_redis_step(context, world, step).boxed().await);
     }
-    first = first.and(weights::apply_weights(context, world, weights).await);
+    first = first.and(weights::apply_weights(context, world, weights).boxed().await);
     events::apply_events(context, &key, &cluster.object_ref(&()), events).await;
     first
 }

@@ -7,6 +7,7 @@ pub mod redis;
 use std::time::Duration;
 
 use ::kube::ResourceExt as _;
+use futures::FutureExt as _;
 use tokio::time::timeout;
 
 use crate::api::AuthCluster;
@@ -57,7 +58,8 @@ pub async fn observe_world(
     let read = kubernetes::observe_kubernetes(&context.client, subject, &interest);
     let Reading { seen, live } =
         timeout(KUBERNETES_TIMEOUT, Box::pin(read)).await.map_err(|_| Error::Timeout)??;
-    let redis = redis::observe_redis(wanted, &seen, &live).await;
+    // Boxed, or the type of a whole pass nests deeper than the compiler looks.
+    let redis = redis::observe_redis(wanted, &seen, &live).boxed().await;
     let remembered = context.memory.of(&ClusterKey::of(cluster));
     let observed = Observed {
         kubernetes: seen,
