@@ -13,6 +13,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use kube::Resource as _;
 use tokio::time::timeout;
+use tracing::info;
 
 use crate::api::AuthCluster;
 use crate::context::{ClusterKey, Context};
@@ -159,6 +160,7 @@ async fn apply_redis_step(
     let leading = redis::Leading { fence: &context.fence, clock: context.clock };
     redis::apply_step(&reach.access, leading, &step).await.map_err(failed)?;
     context.metrics.redis_steps.get_or_create(&Kind { kind: name.to_owned() }).inc();
+    info!(%step, "taken");
     Ok(())
 }
 

@@ -28,6 +28,10 @@ const TROUBLES: [&str; 8] = [
     "RunContainerError",
 ];
 
+/// Longest part of what a container or the kubelet said that the status repeats: a line of a terminal
+/// or two.
+const LAST_WORDS_CHARS_MAX: usize = 200;
+
 /// Whether the namespace is on its way out: nothing can be created in it.
 #[must_use]
 pub fn is_terminating(namespace: &Namespace) -> bool {
@@ -85,7 +89,14 @@ fn trouble(pod: &Pod) -> Option<String> {
 fn trouble_of_container(status: &ContainerStatus) -> Option<String> {
     let waiting = status.state.as_ref()?.waiting.as_ref()?;
     let reason = waiting.reason.as_deref().filter(|reason| TROUBLES.contains(reason))?;
-    let message = waiting.message.as_deref().unwrap_or("no message");
+    // Why it ended says more than that it is about to be started again.
+    let last_words = status
+        .last_state
+        .as_ref()
+        .and_then(|state| state.terminated.as_ref()?.message.as_deref())
+        .and_then(|words| words.lines().rfind(|line| !line.trim().is_empty()));
+    let message = last_words.or(waiting.message.as_deref()).unwrap_or("no message");
+    let message: String = message.trim().chars().take(LAST_WORDS_CHARS_MAX).collect();
     Some(format!("{reason}: container {}: {message}", status.name))
 }
 

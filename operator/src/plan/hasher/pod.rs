@@ -83,6 +83,8 @@ fn container(wanted: &Validated, pool: &Pool) -> Container {
     };
     Container {
         name: CONTAINER_HASHER.to_owned(),
+        // The status repeats the last words of one that crashed.
+        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         image: Some(wanted.hasher_image.clone()),
         command: Some(vec!["hasher".to_owned()]),
         args: Some(vec![

@@ -21,6 +21,8 @@ pub(super) fn redis_conf(wanted: &Validated) -> String {
         ("cluster-allow-replica-migration", "no".to_owned()),
         // A replica that was cut off for long is still better than an empty shard.
         ("cluster-replica-validity-factor", "0".to_owned()),
+        // A shard has one new replica at a time, so waiting for more only leaves it without a copy.
+        ("repl-diskless-sync-delay", "0".to_owned()),
         ("maxmemory", redis.maxmemory_bytes.to_string()),
         // Evicting would end sessions at random and forget counters.
         ("maxmemory-policy", "noeviction".to_owned()),

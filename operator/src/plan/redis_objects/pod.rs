@@ -103,6 +103,8 @@ fn agent_container(wanted: &Validated) -> Container {
 fn redis_container(wanted: &Validated, shard: u16) -> Container {
     Container {
         name: CONTAINER_REDIS.to_owned(),
+        // The status repeats the last words of one that crashed.
+        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         image: Some(wanted.redis.image.clone()),
         command: Some(words(&[AGENT])),
         args: Some(words(&["start"])),

@@ -44,6 +44,14 @@ fn trouble_of_a_pod_is_said_in_kubernetes_words() {
     };
     check(waiting("ImagePullBackOff"), Some("ImagePullBackOff: container redis: m"));
     check(waiting("ContainerCreating"), None);
+    let mut crashed = waiting("CrashLoopBackOff");
+    crashed["containerStatuses"][0]["lastState"] =
+        json!({"terminated": {"exitCode": 1, "message": "starting\nerror: no such file\n\n"}});
+    check(crashed.clone(), Some("CrashLoopBackOff: container redis: error: no such file"));
+    crashed["containerStatuses"][0]["lastState"]["terminated"]["message"] =
+        json!("x".repeat(5_000));
+    let long = format!("CrashLoopBackOff: container redis: {}", "x".repeat(200));
+    check(crashed, Some(&long));
     check(
         json!({"conditions": [{"type": "PodScheduled", "status": "False", "message": "no node"}]}),
         Some("Unschedulable: no node"),
