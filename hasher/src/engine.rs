@@ -2,7 +2,8 @@
 //!
 //! An arena is not wiped between two hashes: it keeps blocks of the last one until the next writes over
 //! them, and with one pass the first of them are a cheap check of a guess. Wiping each time costs 7
-//! to 29 % ([`authcluster_argon2id::Wipe`]); wiping idle lanes is still to come.
+//! to 29 % ([`authcluster_argon2id::Wipe`]), so a lane wipes when it has nothing else to do: what is
+//! left in memory is never older than [`crate::lanes::WIPE_AFTER`].
 //!
 //! Blocking, for tens of milliseconds: only lanes, and the commands that have none, call this.
 
@@ -43,6 +44,11 @@ impl Arena {
     pub fn new(memory_kib: u32) -> Result<Self, EngineError> {
         let arena = authcluster_argon2id::Arena::new(memory_kib, ArenaOptions::default());
         Ok(Self(arena.map_err(EngineError::Allocate)?))
+    }
+
+    /// Overwrites what the last computation left. Free when nothing was computed since.
+    pub fn wipe(&mut self) {
+        self.0.wipe();
     }
 
     /// Whether a computation of this cost fits.

@@ -9,7 +9,7 @@ mod queue;
 mod thread;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use authcluster_contract::cost::{Cost, Units};
 use tokio::sync::oneshot;
@@ -19,6 +19,10 @@ use crate::engine::EngineError;
 use crate::policy::admission::{Ask, Decision, admit};
 use crate::policy::pricing::Price;
 use crate::work::{Job, Outcome, Refused, Terms, WorkError};
+
+/// A lane that had nothing to do for so long wipes its arena. A login storm has no such pauses, so
+/// wiping costs it nothing; a job that comes while it wipes waits some milliseconds.
+pub const WIPE_AFTER: Duration = Duration::from_secs(1);
 
 /// How many lanes, and what they can hold.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +64,7 @@ struct Shared {
     queue: Mutex<Queue>,
     /// Told when a job was queued and when the lanes are to end.
     changed: Condvar,
+    wipe_after: Duration,
 }
 
 impl Shared {
@@ -75,9 +80,13 @@ impl Lanes {
     /// # Errors
     /// See [`StartLanesError`].
     pub fn start(config: LanesConfig) -> Result<Self, StartLanesError> {
-        let shared =
-            Arc::new(Shared { queue: Mutex::new(Queue::new(config)), changed: Condvar::new() });
-        let lanes = Self { shared };
+        Self::start_wiping(config, WIPE_AFTER)
+    }
+
+    fn start_wiping(config: LanesConfig, wipe_after: Duration) -> Result<Self, StartLanesError> {
+        let queue = Mutex::new(Queue::new(config));
+        let shared = Shared { queue, changed: Condvar::new(), wipe_after };
+        let lanes = Self { shared: Arc::new(shared) };
         let price = thread::start(&lanes.shared, config)?;
         lanes.shared.lock().price = price;
         Ok(lanes)
@@ -132,6 +141,12 @@ impl Lanes {
         let mut queue = self.shared.lock();
         queue.forget_cancelled();
         queue.load()
+    }
+
+    /// How often a lane has wiped its arena for want of work.
+    #[must_use]
+    pub fn wipes(&self) -> u64 {
+        self.shared.lock().wipes
     }
 
     /// What work costs on a lane.

@@ -36,6 +36,8 @@ pub(super) struct Queue {
     pub(super) running: Vec<Option<Running>>,
     pub(super) price: Price,
     pub(super) closed: bool,
+    /// Arenas wiped for want of work.
+    pub(super) wipes: u64,
     config: LanesConfig,
     large_reserved_kib: u64,
 }
@@ -55,6 +57,7 @@ impl Queue {
             // Until it is measured; no job is taken before.
             price: Price::measured(Units(1), std::time::Duration::from_millis(1)),
             closed: false,
+            wipes: 0,
             config,
             large_reserved_kib: 0,
         }

@@ -105,3 +105,20 @@ async fn lanes_end_after_what_they_have_admitted() {
         assert!(matches!(reply.await.unwrap(), Ok(Outcome::Hashed(_))));
     }
 }
+
+#[tokio::test]
+async fn a_lane_without_work_wipes_its_arena_once() {
+    let config = LanesConfig { lanes: 1, cost: SMALL, large_kib: 0 };
+    let lanes = Lanes::start_wiping(config, Duration::from_millis(5)).unwrap();
+    let began = clock::now();
+    for wipes in 1..=2 {
+        while lanes.wipes() < wipes {
+            assert!(clock::now() - began < Duration::from_secs(30), "not wiped");
+            tokio::task::yield_now().await;
+        }
+        // An idle lane sleeps: a second wipe comes only after another job.
+        let reply = lanes.admit(clock::now(), hash(LONG), terms(HOUR)).unwrap();
+        assert_eq!(lanes.wipes(), wipes);
+        assert!(matches!(reply.await.unwrap(), Ok(Outcome::Hashed(_))));
+    }
+}

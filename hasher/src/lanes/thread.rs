@@ -84,7 +84,7 @@ fn calibrate(arena: &mut Arena, policy: Cost) -> Result<(Units, Duration), Engin
 }
 
 fn run(shared: &Shared, lane: usize, arena: &mut Arena) {
-    while let Some(waiting) = next(shared, lane) {
+    while let Some(waiting) = next(shared, lane, arena) {
         let Waiting { job, reply, .. } = waiting;
         let computed = catch_unwind(AssertUnwindSafe(|| compute(&job, arena)));
         let (done, outcome): (Option<Units>, Result<Outcome, WorkError>) = match computed {
@@ -101,8 +101,9 @@ fn run(shared: &Shared, lane: usize, arena: &mut Arena) {
     }
 }
 
-/// Waits for a job; `None` ends the lane.
-fn next(shared: &Shared, lane: usize) -> Option<Waiting> {
+/// Waits for a job, and wipes the arena when none comes for a while; `None` ends the lane.
+fn next(shared: &Shared, lane: usize, arena: &mut Arena) -> Option<Waiting> {
+    let mut wiped = false;
     let mut queue = shared.lock();
     loop {
         let (next, late) = queue.start_next(lane, clock::now());
@@ -116,6 +117,19 @@ fn next(shared: &Shared, lane: usize) -> Option<Waiting> {
         if queue.closed {
             return None;
         }
-        queue = shared.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        if wiped {
+            queue = shared.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            continue;
+        }
+        let waited = shared.changed.wait_timeout(queue, shared.wipe_after);
+        let (locked, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        queue = locked;
+        if timeout.timed_out() && queue.waiting.is_empty() {
+            drop(queue);
+            arena.wipe();
+            wiped = true;
+            queue = shared.lock();
+            queue.wipes = queue.wipes.saturating_add(1);
+        }
     }
 }
