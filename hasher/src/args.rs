@@ -32,6 +32,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Print the Redis keys of a username.
     Key(KeyArgs),
+    /// Measure this machine's hashes per second, next to the argon2 crate.
+    Bench(BenchArgs),
 }
 
 /// Of `serve`.
@@ -96,6 +98,29 @@ pub struct KeyArgs {
     /// Letter case counts.
     #[arg(long)]
     pub case_sensitive: bool,
+}
+
+/// Of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Memory of the hash, in MiB. Without it: the sets that OWASP and RFC 9106 name.
+    #[arg(long, value_name = "MIB")]
+    pub memory_mib: Option<u32>,
+    /// Passes over the memory.
+    #[arg(long, default_value_t = 2, requires = "memory_mib")]
+    pub iterations: u32,
+    /// Argon2 lanes.
+    #[arg(long, default_value_t = 1, requires = "memory_mib")]
+    pub parallelism: u32,
+    /// Hashing threads at once [default: one for each CPU].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(LANES_MAX)))]
+    pub lanes: Option<u32>,
+    /// Turns of each contender; the median of them is shown.
+    #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub rounds: u32,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
 }
 
 impl ServeArgs {

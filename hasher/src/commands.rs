@@ -14,10 +14,11 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
-use crate::args::{KeyArgs, PolicyArgs, ServeArgs, VerifyArgs};
+use crate::args::{BenchArgs, KeyArgs, PolicyArgs, ServeArgs, VerifyArgs};
+use crate::bench::{USUAL, Wanted, measure};
 use crate::engine::{Arena, compute};
 use crate::formats::{Bounds, Stored};
-use crate::start::{Running, start, user_keys};
+use crate::start::{Running, default_lanes, start, user_keys};
 use crate::telemetry::start_logs;
 use crate::work::{Job, Outcome};
 
@@ -106,6 +107,34 @@ pub fn verify(args: &VerifyArgs) -> anyhow::Result<bool> {
     let matches = outcome == Outcome::Verified(true);
     writeln!(std::io::stdout().lock(), "{}", if matches { "match" } else { "mismatch" })?;
     Ok(matches)
+}
+
+/// `hasher bench`.
+///
+/// # Errors
+/// Parameters out of bounds, no memory, or an engine that disagrees with the `argon2` crate.
+pub fn bench(args: &BenchArgs) -> anyhow::Result<()> {
+    let of = |memory_mib, iterations, parallelism| {
+        Argon2idPolicy { memory_mib, iterations, parallelism }.checked()
+    };
+    let costs = match args.memory_mib {
+        Some(memory_mib) => vec![of(memory_mib, args.iterations, args.parallelism)?],
+        None => USUAL
+            .iter()
+            .map(|(memory_mib, iterations)| of(*memory_mib, *iterations, 1))
+            .collect::<Result<_, _>>()?,
+    };
+    let lanes = args.lanes.unwrap_or_else(default_lanes);
+    let mut err = std::io::stderr().lock();
+    writeln!(err, "{} sets of parameters, {} turns each ...", costs.len(), args.rounds)?;
+    let report = measure(&Wanted { costs, lanes, rounds: args.rounds })?;
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", report.json()?)?;
+    } else {
+        write!(out, "{}", report.table())?;
+    }
+    Ok(())
 }
 
 /// `hasher key`.

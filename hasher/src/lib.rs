@@ -7,6 +7,7 @@
 
 pub mod args;
 pub mod auth;
+pub mod bench;
 pub mod clock;
 pub mod commands;
 pub mod engine;

@@ -11,6 +11,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => commands::serve(&args).map(|()| true),
         Command::Hash(args) => commands::hash(&args).map(|()| true),
         Command::Verify(args) => commands::verify(&args),
+        Command::Bench(args) => commands::bench(&args).map(|()| true),
         Command::Key(args) => commands::key(&args).map(|()| true),
     };
     match done {

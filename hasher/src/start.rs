@@ -116,7 +116,8 @@ impl Running {
 }
 
 /// One for each CPU that this process may use.
-fn default_lanes() -> u32 {
+#[must_use]
+pub fn default_lanes() -> u32 {
     std::thread::available_parallelism()
         .map_or(1, |cpus| u32::try_from(cpus.get()).unwrap_or(LANES_MAX).min(LANES_MAX))
 }
