@@ -9,7 +9,7 @@ CARGO := cargo
 LAB := $(CARGO) run --quiet --locked --package authcluster-lab --bin lab --
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-pure test-redis test-lab lab lab-down tools redis-server bench-argon2id lint
+.PHONY: help serve test test-pure test-redis test-lab lab lab-down tools redis-server bench-argon2id bench-verify lint
 
 help: ## Shows the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ redis-server: ## Installs or names the server that the Redis tests need.
 
 bench-argon2id: ## Measures the Argon2id engine next to the argon2 crate and libargon2.
 	$(CARGO) run --release --locked --package authcluster-argon2id --example bench
+
+bench-verify: ## Measures /v1/verify over loopback next to the bare engine.
+	$(CARGO) run --release --locked --package authcluster-hasher --example bench_verify
 
 lint: ## Formatting and lints, warnings denied.
 	$(CARGO) fmt --all --check
