@@ -105,6 +105,12 @@ impl Settings {
         (self.ip, self.port).into()
     }
 
+    /// The file with the users of the server.
+    #[must_use]
+    pub fn acl(&self) -> PathBuf {
+        self.run.join("users.acl")
+    }
+
     /// The file in which Redis keeps its view of the cluster.
     #[must_use]
     pub fn nodes_conf(&self) -> PathBuf {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use crate::args::Settings;
+use crate::copies::Copies;
 use crate::users::{DEFAULT_USER_OFF, User};
 
 /// The passwords of the users.
@@ -28,12 +29,12 @@ impl Passwords {
     }
 }
 
-/// The ACL file.
+/// The ACL file, while copies of the node's data are served or withheld.
 #[must_use]
-pub fn users_acl(passwords: &Passwords) -> String {
+pub fn users_acl(passwords: &Passwords, copies: Copies) -> String {
     let mut text = format!("{DEFAULT_USER_OFF}\n");
     for user in User::ALL {
-        text.push_str(&user.acl_line(passwords.of(user)));
+        text.push_str(&user.acl_line(passwords.of(user), copies));
         text.push('\n');
     }
     text
@@ -109,6 +110,7 @@ mod tests {
 
     use super::{Passwords, appends_only, quoted, redis_conf, users_acl};
     use crate::args::Settings;
+    use crate::copies::Copies;
 
     fn passwords() -> Passwords {
         let text = |word: &str| word.to_owned();
@@ -128,7 +130,7 @@ mod tests {
 
     #[test]
     fn the_acl_file_has_every_user_and_no_password() {
-        let text = users_acl(&passwords());
+        let text = users_acl(&passwords(), Copies::Served);
         assert_eq!(text.lines().count(), 4);
         assert!(!text.contains("r \"x"), "{text}");
     }

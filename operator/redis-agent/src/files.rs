@@ -69,7 +69,7 @@ pub fn write_private(path: &Path, text: &str) -> Result<(), FileError> {
     write().map_err(|cause| FileError::Write { path: path.to_owned(), cause })
 }
 
-/// Renames a file to one beside it, if it is there. Nothing is ever deleted here.
+/// Renames a file to one beside it, if it is there. No data is ever deleted here.
 ///
 /// # Errors
 /// A file that cannot be renamed.
@@ -77,6 +77,19 @@ pub fn set_aside(path: &Path) -> Result<(), FileError> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".abandoned");
     match fs::rename(path, aside) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+            Err(FileError::Write { path: path.to_owned(), cause })
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Removes a file of the agent's own, if it is there.
+///
+/// # Errors
+/// A file that cannot be removed.
+pub fn remove(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
         Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
             Err(FileError::Write { path: path.to_owned(), cause })
         }

@@ -4,7 +4,8 @@
 //! emptiness: that is how one killed container loses a shard. So it waits, not serving, until a
 //! replica has been elected; then it starts and becomes a replica of its own accord. When that does
 //! not come about in time, it starts as a new node: the replica can be elected later, wherever it is,
-//! and the operator brings the new node in. Without any replica there is nothing to save.
+//! and the operator brings the new node in; until then nobody can copy from it, see
+//! [`crate::copies`]. Without any replica there is nothing to save.
 //!
 //! What a restart keeps is what the append-only file holds. A snapshot is older than what a replica
 //! has, so a server without an append-only file counts as emptied.

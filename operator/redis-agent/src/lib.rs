@@ -6,6 +6,7 @@
 
 pub mod args;
 pub mod config;
+pub mod copies;
 pub mod files;
 pub mod hold;
 pub mod install;

@@ -6,6 +6,7 @@
 //! readiness: the operator goes by addresses, and the headless Service publishes them before.
 
 use crate::args::Settings;
+use crate::copies::{self, ServeError};
 use crate::files::{self, FileError};
 use crate::nodes::{Listed, listed, myself};
 use crate::resp::{Node, RespError, field};
@@ -20,12 +21,15 @@ pub enum NotReady {
     /// The server does not answer.
     #[error("the server does not answer")]
     Server(#[from] RespError),
+    /// Nobody can copy its data.
+    #[error(transparent)]
+    Copies(#[from] ServeError),
     /// What is missing.
     #[error("{0}")]
     State(&'static str),
 }
 
-/// Asks the server of this pod.
+/// Asks the server of this pod, and lets others copy its data once that is safe.
 ///
 /// # Errors
 /// Why the pod is not ready.
@@ -34,8 +38,10 @@ pub fn ready(settings: &Settings) -> Result<(), NotReady> {
     let user = User::Operator;
     let mut node = Node::connect(settings.address(), user.name(), passwords.of(user))?;
     let info = node.ask(&["INFO"])?;
-    let nodes = node.ask(&["CLUSTER", "NODES"])?;
-    judge(&info, &listed(&nodes)).map_or(Ok(()), |why| Err(NotReady::State(why)))
+    let nodes = listed(&node.ask(&["CLUSTER", "NODES"])?);
+    let judged = judge(&info, &nodes);
+    copies::serve_when_due(settings, &nodes, &mut node)?;
+    judged.map_or(Ok(()), |why| Err(NotReady::State(why)))
 }
 
 /// Why a node is not ready, by what it says of itself.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::args::Settings;
 use crate::config::{Passwords, appends_only, redis_conf, users_acl};
+use crate::copies::{Copies, copies, pending};
 use crate::files::{self, FileError};
 use crate::hold::{Past, is_succeeded, past};
 use crate::nodes::{Listed, listed};
@@ -69,13 +70,14 @@ pub fn prepare(settings: &Settings, say: &mut dyn FnMut(&str)) -> Result<PathBuf
     }
     let passwords = files::passwords(&settings.users)?;
     let base = files::read(&settings.config)?;
-    let acl = settings.run.join("users.acl");
-    files::write_private(&acl, &users_acl(&passwords))?;
     let config = settings.run.join("redis.conf");
-    files::write_private(&config, &redis_conf(settings, &acl, &passwords))?;
+    files::write_private(&config, &redis_conf(settings, &settings.acl(), &passwords))?;
     let nodes = files::read_if_there(&settings.nodes_conf())?.unwrap_or_default();
+    let nodes = listed(&nodes);
     let data_kept = appends_only(&base) && has_append_only_file(&settings.data);
-    if let Past::Emptied { id, replicas } = past(&listed(&nodes), data_kept) {
+    let mut copies = copies(&nodes);
+    if let Past::Emptied { id, replicas } = past(&nodes, data_kept) {
+        copies = Copies::Withheld;
         say(&format!("{id} lost the data of its slots; waiting for a replica to take over"));
         if is_taken_over(settings, &passwords, &id, &replicas) {
             say("a replica has taken over; starting as its replica");
@@ -85,6 +87,14 @@ pub fn prepare(settings: &Settings, say: &mut dyn FnMut(&str)) -> Result<PathBuf
         }
         // Keys of a snapshot would be of slots that this node does not own any more.
         files::set_aside(&settings.data.join("dump.rdb"))?;
+    }
+    files::write_private(&settings.acl(), &users_acl(&passwords, copies))?;
+    let pending = pending(settings);
+    match copies {
+        Copies::Served => files::remove(&pending)?,
+        Copies::Withheld => {
+            files::write_private(&pending, &users_acl(&passwords, Copies::Served))?;
+        }
     }
     Ok(config)
 }

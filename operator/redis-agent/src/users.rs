@@ -1,11 +1,14 @@
 //! The ACL users of every Redis node, and what each may do. The only copy of these rules.
 //!
 //! The default user is off. No user may run a command that destroys data or the cluster
-//! (`FLUSHALL`, `FLUSHDB`, `CLUSTER RESET`, `DEBUG`, `SHUTDOWN`), change the server (`CONFIG`, `ACL`) or
-//! list keys: what the operator must never do, it cannot do. Commands are named one by one, never by
-//! category, so that a newer server adds nothing. Every one exists in Redis 7.0.
+//! (`FLUSHALL`, `FLUSHDB`, `CLUSTER RESET`, `DEBUG`, `SHUTDOWN`), change the server (`CONFIG`, and `ACL`
+//! but for reading the agent's own file again) or list keys: what the operator must never do, it
+//! cannot do. Commands are named one by one, never by category, so that a newer server adds nothing.
+//! Every one exists in Redis 7.0.
 
 use sha2::{Digest as _, Sha256};
+
+use crate::copies::Copies;
 
 /// An ACL user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,14 +60,14 @@ impl User {
         match self {
             Self::Operator => OPERATOR,
             // What a replica says to its primary.
-            Self::Replication => &["psync", "replconf", "ping"],
+            Self::Replication => &[COPY, "replconf", "ping"],
             Self::Hasher => HASHER,
         }
     }
 
-    /// Its line of an ACL file.
+    /// Its line of an ACL file, while copies of the node's data are served or withheld.
     #[must_use]
-    pub fn acl_line(self, password: &str) -> String {
+    pub fn acl_line(self, password: &str, copies: Copies) -> String {
         let mut line = format!("user {} on resetchannels sanitize-payload #", self.name());
         for byte in Sha256::digest(password.as_bytes()) {
             line.push_str(&format!("{byte:02x}"));
@@ -73,12 +76,16 @@ impl User {
             line.push_str(&format!(" ~{pattern}"));
         }
         line.push_str(" -@all");
-        for command in self.commands() {
+        let withheld = |command: &str| copies == Copies::Withheld && command == COPY;
+        for command in self.commands().iter().filter(|command| !withheld(command)) {
             line.push_str(&format!(" +{command}"));
         }
         line
     }
 }
+
+/// How a replica asks for a copy.
+const COPY: &str = "psync";
 
 /// The line that takes everything from the default user.
 pub const DEFAULT_USER_OFF: &str = "user default off resetpass resetkeys resetchannels -@all";
@@ -100,8 +107,10 @@ const OPERATOR: &[&str] = &[
     "cluster|meet",
     "cluster|replicate",
     "cluster|forget",
-    // The agent's hand-over before a pod ends.
+    // Taking over, and the agent's hand-over before a pod ends.
     "cluster|failover",
+    // The agent lets copies be made. What is read is what it has written.
+    "acl|load",
     // Nodes and their weights.
     "hgetall",
     "hdel",
@@ -180,15 +189,22 @@ mod tests {
     //! What an ACL file says.
 
     use super::User;
+    use crate::copies::Copies;
 
     #[test]
     fn a_line_holds_a_digest_and_no_password() {
-        let line = User::Replication.acl_line("s3cret");
+        let line = User::Replication.acl_line("s3cret", Copies::Served);
         assert_eq!(
             line,
             "user replication on resetchannels sanitize-payload \
              #1ec1c26b50d5d3c58d9583181af8076655fe00756bf7285940ba3670f99fcba0 -@all +psync +replconf +ping"
         );
+    }
+
+    #[test]
+    fn no_copy_is_to_be_had_while_they_are_withheld() {
+        let line = User::Replication.acl_line("s3cret", Copies::Withheld);
+        assert!(line.ends_with(" -@all +replconf +ping"), "{line}");
     }
 
     #[test]
@@ -198,7 +214,8 @@ mod tests {
                 let word = command.split('|').next().unwrap_or_default();
                 let forbidden =
                     ["flushall", "flushdb", "config", "debug", "shutdown", "acl", "keys", "scan"];
-                assert!(!forbidden.contains(&word), "{user:?} may {command}");
+                let is_forbidden = forbidden.contains(&word) && *command != "acl|load";
+                assert!(!is_forbidden, "{user:?} may {command}");
                 assert!(!matches!(*command, "cluster" | "cluster|reset" | "cluster|flushslots"));
             }
         }

@@ -111,12 +111,21 @@ pub async fn apply_step(
                 return Err(Error::NotPrimary(of.pod.clone()));
             }
             let (mut hand, state) = Hand::on(access, leading, at).await?;
-            // Said again it would break the connection and copy anew.
-            if state.replica_of() == Some(&of.id) {
+            // Said again it would break the connection. One that copies from an old address has
+            // none that is worth keeping.
+            if state.replica_of() == Some(&of.id) && state.copies_from == Some(of.ip) {
                 return Ok(());
             }
             let mut command = cluster("REPLICATE");
             hand.write("CLUSTER REPLICATE", command.arg(of.id.as_str())).await
+        }
+        RedisStep::FailOver { at } => {
+            let (mut hand, state) = Hand::on(access, leading, at).await?;
+            if state.role == Role::Primary {
+                return Ok(());
+            }
+            // Without its primary, but by the votes of the others.
+            hand.write("CLUSTER FAILOVER", cluster("FAILOVER").arg("FORCE")).await
         }
         RedisStep::Forget { id, at } => {
             // At all of them at once: within 60 s of the first one's forgetting, the last one must

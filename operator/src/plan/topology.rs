@@ -10,8 +10,7 @@
 //! * No step can lose a key that a node holds. Redis refuses `CLUSTER REPLICATE` on a primary with
 //!   keys, and slots are only given away when no node that lives or may come back holds them.
 //!
-//! Later: moving slots and failing over come between [`RedisStep::Replicate`] and
-//! [`RedisStep::Forget`]; taking over without votes goes where [`StallReason::MajorityLost`] is now.
+//! Later: moving slots and failing over by plan come with [`RedisStep::FailOver`]; taking over without votes goes where [`StallReason::MajorityLost`] is now.
 
 mod health;
 mod layout;
@@ -208,6 +207,12 @@ pub enum RedisStep {
         /// The primary of its shard.
         of: Target,
     },
+    /// Have a replica ask for votes to take over from a primary that is gone and that Redis never
+    /// finds failed.
+    FailOver {
+        /// The replica.
+        at: Target,
+    },
     /// Forget a node that is no pod any more, everywhere within the 60 s in which a node that
     /// forgot it does not learn of it again.
     Forget {
@@ -231,6 +236,7 @@ impl RedisStep {
             Self::AddSlots { .. } => "AddSlots",
             Self::Meet { .. } => "Meet",
             Self::Replicate { .. } => "Replicate",
+            Self::FailOver { .. } => "FailOver",
             Self::Forget { .. } => "Forget",
         }
     }
@@ -244,6 +250,7 @@ impl fmt::Display for RedisStep {
             Self::AddSlots { at, slots, from: _ } => write!(f, "add slots {slots} at {at}"),
             Self::Meet { at, other } => write!(f, "meet {other} from {at}"),
             Self::Replicate { at, of } => write!(f, "make {at} a replica of {of}"),
+            Self::FailOver { at } => write!(f, "have {at} take over"),
             Self::Forget { id, at } => {
                 write!(f, "forget {id} at")?;
                 at.iter().try_for_each(|target| write!(f, " {target}"))
@@ -278,10 +285,11 @@ enum Say {
 #[must_use]
 pub fn next_step(wanted: &Wanted, seen: &Seen) -> Next {
     let map = Map::new(wanted, seen);
-    let kinds: [fn(&Map<'_>) -> Say; 5] = [
+    let kinds: [fn(&Map<'_>) -> Say; 6] = [
         ownership::next_slots,
         members::next_meet,
         members::next_replicate,
+        ownership::next_failover,
         members::next_forget,
         health::next_wait,
     ];

@@ -50,15 +50,16 @@ pub struct PodOptions {
 }
 
 impl PodOptions {
-    /// Pods of this agent that keep what they are told, like those of the operator, but for a node
-    /// timeout that lets a failover take a second or two.
+    /// Pods of this agent that are configured like those of the operator, but for a node timeout that
+    /// lets a failover take a second or two, and for files that keep every write: what is lost in a
+    /// test is then lost by a fault, not by the second that `everysec` allows.
     #[must_use]
     pub fn of(agent: &Path) -> Self {
         Self {
             agent: agent.to_owned(),
             path: OsString::new(),
             config: "cluster-node-timeout 1000\nsave \"\"\nappendonly yes\n\
-                     appendfsync everysec\nrepl-diskless-sync-delay 0\n"
+                     appendfsync always\nrepl-diskless-sync-delay 0\n"
                 .to_owned(),
             hold_seconds: 60,
         }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::ops::RangeFrom;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,16 +15,20 @@ use authcluster_operator::lease::Fence;
 use authcluster_operator::observe::redis::nodes::observe_nodes;
 use authcluster_operator::observe::redis::store::Owners;
 use authcluster_operator::plan::topology::{
-    Next, NodeSeen, NodeState, PodAt, PodName, RedisHealth, RedisStep, Role, Seen, Storage, Wanted,
-    health, next_step,
+    Next, NodeSeen, NodeState, PodAt, PodName, RedisHealth, RedisId, RedisStep, Role, Seen,
+    Storage, Wanted, health, next_step,
 };
 use authcluster_operator::redis_client::Access;
 use authcluster_tests::eventually::eventually;
 use authcluster_tests::redis::pods::{PORT, PodOptions, RedisPod, password};
+use futures::future::join_all;
 use zeroize::Zeroizing;
 
 /// Kubernetes nodes that the pods are spread over.
 const NODES: u16 = 3;
+
+/// Passes of some 30 ms between two probes.
+const PROBE_EVERY: usize = 10;
 
 /// The agent that was built with this test.
 pub(crate) const AGENT: &str = env!("CARGO_BIN_EXE_redis-agent-under-test");
@@ -39,6 +44,7 @@ pub(crate) struct Cluster {
     /// The names of the steps that were taken.
     pub(crate) steps: Vec<&'static str>,
     access: Access,
+    probes: RangeFrom<usize>,
 }
 
 /// The name of a pod.
@@ -59,7 +65,17 @@ impl Cluster {
         Self::start_with(&options, shards, replicas_per_shard).await
     }
 
-    pub(crate) async fn start_with(
+    /// Like [`Cluster::start`]; an emptied primary waits so many seconds for its replica.
+    pub(crate) async fn start_holding(
+        hold_seconds: u64,
+        shards: u16,
+        replicas_per_shard: u16,
+    ) -> anyhow::Result<Self> {
+        let options = PodOptions { hold_seconds, ..PodOptions::of(Path::new(AGENT)) };
+        Self::start_with(&options, shards, replicas_per_shard).await
+    }
+
+    async fn start_with(
         options: &PodOptions,
         shards: u16,
         replicas_per_shard: u16,
@@ -85,6 +101,7 @@ impl Cluster {
             data_loss_accepted: false,
             steps: Vec::new(),
             access,
+            probes: 0..,
         })
     }
 
@@ -132,9 +149,22 @@ impl Cluster {
         hands::apply_step(&self.access, Leading { fence: &fence, clock: Clock }, step).await
     }
 
+    /// The kubelet's readiness probes.
+    async fn probe(&self) -> anyhow::Result<()> {
+        let running = self.pods.values().filter(|pod| pod.is_running());
+        join_all(running.map(|pod| pod.run("ready")))
+            .await
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(())
+    }
+
     /// One pass, which sends its step twice: as an operator that was killed right after it would, or
     /// two that both think to lead.
     pub(crate) async fn pass(&mut self) -> anyhow::Result<(Next, RedisHealth)> {
+        if self.probes.next().is_some_and(|turn| turn % PROBE_EVERY == 0) {
+            self.probe().await?;
+        }
         let wanted = self.wanted()?;
         let seen = self.observe().await;
         let health = health(&wanted, &seen);
@@ -180,6 +210,11 @@ impl Cluster {
             NodeSeen::Unknown(_) => None,
         };
         self.observe().await.nodes.into_iter().filter_map(known).collect()
+    }
+
+    /// The id of a pod that answers.
+    pub(crate) async fn id(&self, pod: &PodName) -> RedisId {
+        self.states().await[pod].id.clone()
     }
 
     /// The primary of a shard.

@@ -1,5 +1,10 @@
 //! The operator's hands on Redis and the agent of the Redis pods, on real servers that the agent
 //! starts. What Kubernetes adds, pods and their addresses, is told by the test.
 
+mod agent;
 mod cluster;
 mod forming;
+mod handover;
+mod healing;
+mod refusals;
+mod weights;

@@ -3,7 +3,7 @@
 use authcluster_contract::slots::SlotSet;
 
 use super::map::{Map, Node};
-use super::seen::{RedisId, Role};
+use super::seen::{Link, RedisId, Role};
 use super::{RedisStep, Say, StallReason};
 
 /// Makes pods known to each other, and new addresses of known ones.
@@ -48,7 +48,7 @@ pub(super) fn next_replicate(map: &Map<'_>) -> Say {
     for node in &map.nodes {
         let owners = map.owners(node.at.shard);
         let [owner] = owners.as_slice() else { continue };
-        if node.state.id == owner.state.id || node.state.replica_of() == Some(&owner.state.id) {
+        if node.state.id == owner.state.id || follows(node, owner) {
             continue;
         }
         match replicate(map, node, owner) {
@@ -59,6 +59,15 @@ pub(super) fn next_replicate(map: &Map<'_>) -> Say {
         }
     }
     wait
+}
+
+/// Whether a node replicates the owner and copies from where it is. One that copies from an old
+/// address never connects again by itself: Redis learns of the new one by gossip, and goes on with the
+/// old one (redis/redis#14633). Said again, it takes the new one.
+fn follows(node: &Node<'_>, owner: &Node<'_>) -> bool {
+    let Role::Replica { of, link } = &node.state.role else { return false };
+    let elsewhere = node.state.copies_from.is_some_and(|ip| ip != owner.ip);
+    *of == owner.state.id && !(elsewhere && *link == Link::Down)
 }
 
 fn replicate(map: &Map<'_>, node: &Node<'_>, owner: &Node<'_>) -> Say {
@@ -78,7 +87,9 @@ fn replicate(map: &Map<'_>, node: &Node<'_>, owner: &Node<'_>) -> Say {
         }
         Role::Primary => {}
         // Only a replica may hold what its primary lost: it stays until it took over.
-        Role::Replica { of, link: _ } if is_needed_by_replicas(map, of) => {
+        Role::Replica { of, link: _ }
+            if *of != owner.state.id && is_needed_by_replicas(map, of) =>
+        {
             return Say::Wait(format!("{pod} is to take over from {of}"));
         }
         Role::Replica { .. } => {}

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use authcluster_contract::slots::SlotSet;
 
 use super::map::{Map, Node};
-use super::seen::{RedisId, Role};
+use super::seen::{PeerView, RedisId, Role};
 use super::{RedisStep, Say, StallReason, Storage, layout};
 
 /// What to do about slots that have no owner, or whose owner is not believed.
@@ -130,12 +130,44 @@ fn awaited(map: &Map<'_>) -> SlotSet {
         .fold(SlotSet::empty(), |all, view| all.union(&view.slots))
 }
 
-/// Waiting for replicas to take over, as long as there are voters.
-fn await_successors(map: &Map<'_>) -> Say {
+/// Primaries that are left to vote, unless they are too few.
+fn voters(map: &Map<'_>) -> Result<usize, StallReason> {
     let alive = map.nodes.iter().filter(|node| !node.slots.is_empty()).count();
     let shards = map.wanted.shards;
-    if alive <= usize::from(shards / 2) {
-        return Say::Stalled(StallReason::MajorityLost { alive, shards });
+    if alive > usize::from(shards / 2) {
+        Ok(alive)
+    } else {
+        Err(StallReason::MajorityLost { alive, shards })
+    }
+}
+
+/// Has a replica ask for votes whose primary is gone without Redis taking it for failed.
+///
+/// When another node answers at a primary's address, such as an emptied pod that kept it, the others
+/// strike the address out, never ask again, and so never find it failed (valkey-io/valkey#1191). No
+/// election begins by itself then. The votes are needed all the same, and the one that has copied
+/// most asks for them.
+pub(super) fn next_failover(map: &Map<'_>) -> Say {
+    if map.holder_unread().is_some() || voters(map).is_err() {
+        return Say::Nothing;
+    }
+    let owned = map.nodes.iter().fold(SlotSet::empty(), |all, node| all.union(&node.slots));
+    let is_left = |node: &&Node<'_>| {
+        node.state.replica_of().is_some_and(|id| {
+            let lost =
+                |view: &PeerView| view.ip.is_none() && !view.slots.difference(&owned).is_empty();
+            map.node(id).is_none() && !map.is_alive(id) && node.view_of(id).is_some_and(lost)
+        })
+    };
+    let left = map.nodes.iter().filter(is_left);
+    left.max_by_key(|node| node.state.replication_offset)
+        .map_or(Say::Nothing, |node| Say::Step(RedisStep::FailOver { at: node.target() }))
+}
+
+/// Waiting for replicas to take over, as long as there are voters.
+fn await_successors(map: &Map<'_>) -> Say {
+    if let Err(reason) = voters(map) {
+        return Say::Stalled(reason);
     }
     Say::Wait("a replica is to take over from a primary that is gone".to_owned())
 }

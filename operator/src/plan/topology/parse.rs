@@ -75,6 +75,7 @@ pub fn parse_node(texts: &NodeTexts<'_>) -> Result<NodeState, ParseError> {
         open_slots: me.open_slots,
         keys: texts.keys,
         cluster_ok: value(texts.cluster_info, "cluster_state") == Some("ok"),
+        copies_from: value(texts.info, "master_host").and_then(|host| host.parse().ok()),
         replication_offset: number(texts.info, offset)?,
         peers,
         isolated,

@@ -82,6 +82,9 @@ pub struct NodeState {
     pub keys: u64,
     /// Whether its `cluster_state` is `ok`.
     pub cluster_ok: bool,
+    /// The address that it copies from, if it is a replica. Redis may keep an old one when it has
+    /// long learned of the primary's new one, and never connect again (redis/redis#14633).
+    pub copies_from: Option<IpAddr>,
     /// Where its replication stream stands, in bytes.
     pub replication_offset: u64,
     /// Its view of every other node, those in a handshake left out: they have no true id yet.

@@ -2,8 +2,9 @@
 //!
 //! A pod is a letter for its shard and its ordinal: `a0`. After the colon: `-` fresh, `+` met without
 //! slots, `<a0` replica of a0, `<!9` replica of a node that is no pod, `?` unreadable, `~` without
-//! address, or its slots. Then: `/e5` epoch, `/k7` keys, `/moved` others have its old address,
-//! `/down` replication is down, `/lone` it knows nobody, `/node3` where it runs, `/alive`. `!9:0-5`
+//! address, or its slots. Then: `/e5` epoch, `/k7` keys, `/o9` offset, `/moved` others have its old address,
+//! `/down` replication is down, `/stale` it copies from an old address, `/noaddr` the others know no
+//! address of it, `/lone` it knows nobody, `/node3` where it runs, `/alive`. `!9:0-5`
 //! is a node that is no pod, as all who met see it.
 
 use std::collections::BTreeMap;
@@ -14,6 +15,9 @@ use expect_test::{Expect, expect};
 
 use super::seen::{Link, NodeSeen, NodeState, PeerView, RedisId, Role, Seen};
 use super::{PodAt, PodName, Storage, Wanted, even_layout, health, next_step};
+
+/// An address that nobody has any more.
+const OLD: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 7, 7, 7));
 
 /// A row's pods, taken apart.
 struct Token {
@@ -75,9 +79,9 @@ impl Token {
     }
 
     fn view(&self) -> PeerView {
-        let old = Ipv4Addr::new(10, 7, 7, 7).into();
+        let ip = if self.has("moved") { OLD } else { self.ip() };
         PeerView {
-            ip: Some(if self.has("moved") { old } else { self.ip() }),
+            ip: if self.has("noaddr") { None } else { Some(ip) },
             alive: (self.is_pod() && !matches!(&*self.shape, "?" | "~")) || self.has("alive"),
             epoch: self.epoch(),
             replica_of: self.replica_of(),
@@ -110,7 +114,13 @@ fn state(token: &Token, all: &[Token]) -> NodeState {
         open_slots: token.has("open"),
         keys: token.number('k').unwrap_or(0),
         cluster_ok: !isolated,
-        replication_offset: 0,
+        copies_from: if token.has("stale") {
+            Some(OLD)
+        } else {
+            let primary = all.iter().find(|other| token.replica_of() == Some(other.id()));
+            primary.map(Token::ip)
+        },
+        replication_offset: token.number('o').unwrap_or(0),
         peers,
         isolated,
     }

@@ -13,7 +13,7 @@ fn parse(nodes: &str, info: &str) -> Result<NodeState, ParseError> {
 }
 
 const PRIMARY: &str = "# Replication\r\nrole:master\r\nmaster_repl_offset:70\r\n";
-const REPLICA: &str = "# Replication\r\nrole:slave\r\nmaster_link_status:up\r\nmaster_sync_in_progress:0\r\nslave_repl_offset:70\r\n";
+const REPLICA: &str = "# Replication\r\nrole:slave\r\nmaster_link_status:up\r\nmaster_sync_in_progress:0\r\nmaster_host:10.0.0.2\r\nslave_repl_offset:70\r\n";
 
 #[test]
 fn a_blank_server_knows_no_address_and_nobody() {
@@ -57,6 +57,8 @@ fn a_replica_is_in_sync_when_the_copy_is_complete() {
     let nodes = format!(
         "{A} 10.0.0.1:6379@16379 myself,slave {B} 0 0 2 connected\n{B} 10.0.0.2:6379@16379 master - 0 0 2 connected 0-5\n"
     );
+    let from = parse(&nodes, REPLICA).unwrap().copies_from;
+    assert_eq!(from, Some("10.0.0.2".parse().unwrap()));
     let link = |info: &str| match parse(&nodes, info).unwrap().role {
         Role::Replica { link, of: _ } => link,
         Role::Primary => panic!("it is a replica"),

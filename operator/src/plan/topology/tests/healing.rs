@@ -97,6 +97,49 @@ fn t13_an_emptied_primary_waits_for_its_replica() {
 }
 
 #[test]
+fn a_replica_that_copies_from_an_old_address_is_told_again() {
+    shard_a("a0:0-5460/k9 a1:<a0/k9/down/stale", expect!["make a1 a replica of a0"]);
+    shard_a("a0:0-5460/k9 a1:<a0/k9/stale", expect!["converged"]);
+    shard_a("a0:0-5460/k9 a1:<a0/k9/down", expect!["wait: a1 is no replica in sync with a0"]);
+    // It has yet to learn the address itself.
+    shard_a("a0:0-5460/k9/moved a1:<a0/k9/down/stale", expect!["meet a0 from a1"]);
+}
+
+#[test]
+fn a_replica_whose_primary_has_no_address_any_more_is_told_to_take_over() {
+    // Another node answers at the address, so Redis never takes the primary for failed.
+    shard_a("a0:- a1:<!9/k9/down !9:0-5460/e1/noaddr", expect!["have a1 take over"]);
+    // The one that has copied most.
+    let row = "a0:<!9/o5 a1:<!9/o7 a2:- !9:0-5460/e1/noaddr b0:5461-10922/e2 c0:10923-16383/e3";
+    let rest = "b1:<b0 b2:<b0 c1:<c0 c2:<c0";
+    check("3x3 formed", &format!("{row} {rest}"), expect!["have a1 take over"]);
+    // It is taken for failed, and elected without us.
+    shard_a(
+        "a0:- a1:<!9/k9/down !9:0-5460/e1",
+        expect!["wait: a replica is to take over from a primary that is gone"],
+    );
+    // It may be the pod that was not read, or live yet.
+    shard_a(
+        "a0:? a1:<!9/k9/down !9:0-5460/e1/noaddr",
+        expect!["wait: slots without an owner may be held by a0: connection refused"],
+    );
+    shard_a(
+        "a0:- a1:<!9/k9/down !9:0-5460/e1/noaddr/alive",
+        expect!["wait: !9 may still live with slots of its own"],
+    );
+    // Another has taken over.
+    shard_a("a0:0-5460/e4 a1:<!9/k9/down !9:-/noaddr", expect!["make a1 a replica of a0"]);
+    // Nobody would vote.
+    let row =
+        "a0:- a1:<!8 b0:- b1:<!9 c0:10923-16383/e3 c1:<c0 !8:0-5460/noaddr !9:5461-10922/noaddr";
+    check(
+        "3x2 formed",
+        row,
+        expect!["stalled: 1 of 3 primaries are left, too few to elect successors of the others"],
+    );
+}
+
+#[test]
 fn t14_too_few_primaries_for_an_election_is_said() {
     let row = "a0:? a1:<!8 b0:? b1:<!9 c0:10923-16383/e3 c1:<c0 !8:0-5460 !9:5461-10922/e2";
     check(

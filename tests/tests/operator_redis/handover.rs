@@ -1,0 +1,139 @@
+//! `ready`, `prestop` and the wait of an emptied primary, all without the operator.
+
+use std::time::Duration;
+
+use authcluster_operator::plan::topology::PodName;
+use authcluster_tests::eventually::eventually;
+use authcluster_tests::redis::pods::RedisPod;
+
+use crate::cluster::{Cluster, pod_name};
+
+async fn assert_ready(pod: &RedisPod, expected: bool) -> anyhow::Result<()> {
+    let ran = pod.run("ready").await?;
+    assert_eq!(ran.code, Some(if expected { 0 } else { 1 }), "{}", ran.said);
+    Ok(())
+}
+
+fn other(primary: &PodName, shard: u16) -> PodName {
+    if *primary == pod_name(shard, 0) { pod_name(shard, 1) } else { pod_name(shard, 0) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ready_is_a_node_that_has_its_data() -> anyhow::Result<()> {
+    let mut cluster = Cluster::start(1, 1).await?;
+    for pod in cluster.pods.values() {
+        assert_ready(pod, false).await?;
+    }
+    cluster.converge("it forms").await?;
+    for pod in cluster.pods.values() {
+        assert_ready(pod, true).await?;
+    }
+    let primary = cluster.primary(0).await?;
+    let replica = other(&primary, 0);
+    cluster.pod(&primary)?.kill()?;
+    assert_ready(&cluster.pods[&primary], false).await?;
+    eventually("a replica without its primary is not ready", Duration::from_secs(10), || async {
+        let ran = cluster.pods[&replica].run("ready").await?;
+        anyhow::ensure!(ran.code == Some(1), "{ran:?}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_is_handed_over_before_its_pod_ends() -> anyhow::Result<()> {
+    let mut cluster = Cluster::formed(3, 1).await?;
+    let keys = cluster.write_sessions(20).await?;
+    let primary = cluster.primary(0).await?;
+    let ran = cluster.pods[&primary].run("prestop").await?;
+    assert_eq!((ran.code, ran.said.as_str()), (Some(0), "redis-agent: handed over\n"));
+    let new = cluster.primary(0).await?;
+    assert_eq!(new, other(&primary, 0), "prestop comes back after the hand-over");
+    let ran = cluster.pods[&primary].run("prestop").await?;
+    assert_eq!(ran.said, "redis-agent: nothing to hand over\n", "a replica has nothing");
+    cluster.pod(&primary)?.kill()?;
+    eventually("the sessions are there", Duration::from_secs(10), || {
+        cluster.assert_sessions(&keys)
+    })
+    .await?;
+    cluster.pod(&primary)?.started().await?;
+    cluster.converge("the pod is a replica").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_without_a_replica_in_sync_ends_all_the_same() -> anyhow::Result<()> {
+    let mut cluster = Cluster::formed(3, 1).await?;
+    let primary = cluster.primary(0).await?;
+    cluster.pod(&other(&primary, 0))?.kill()?;
+    let ran = cluster.pods[&primary].run("prestop").await?;
+    assert_eq!(ran.code, Some(0));
+    assert!(ran.said.contains("no replica is in sync"), "{}", ran.said);
+    assert_eq!(cluster.primary(0).await?, primary);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emptied_primary_waits_until_its_replica_has_taken_over() -> anyhow::Result<()> {
+    let mut cluster = Cluster::formed(3, 1).await?;
+    let keys = cluster.write_sessions(20).await?;
+    let primary = cluster.primary(1).await?;
+    cluster.pod(&primary)?.kill()?;
+    cluster.pod(&primary)?.lose_data(true)?;
+    // At once: without the wait the server would be back before anyone missed it.
+    cluster.pod(&primary)?.start()?;
+    cluster.pods[&primary].answers(Duration::from_secs(40)).await?;
+    let log = cluster.pods[&primary].log();
+    assert!(log.contains("a replica has taken over; starting as its replica"), "{log}");
+    assert_eq!(cluster.primary(1).await?, other(&primary, 1));
+    cluster.converge("the pod is a replica with all data").await?;
+    cluster.assert_sessions(&keys).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_copied_from_an_empty_node_at_a_primarys_address() -> anyhow::Result<()> {
+    let mut cluster = Cluster::formed(3, 1).await?;
+    let keys = cluster.write_sessions(20).await?;
+    let primary = cluster.primary(1).await?;
+    let replica = other(&primary, 1);
+    let held = cluster.states().await[&replica].keys;
+    cluster.pod(&primary)?.kill()?;
+    cluster.pod(&primary)?.lose_data(false)?;
+    cluster.pod(&primary)?.started().await?;
+    // The operator is away, and nobody elects the replica: another node answers at the address.
+    eventually("the replica asks for a copy", Duration::from_secs(10), || async {
+        let log = cluster.pods[&replica].log();
+        anyhow::ensure!(log.contains("NOPERM"), "{log}");
+        Ok(())
+    })
+    .await?;
+    assert_ready(&cluster.pods[&primary], false).await?;
+    assert_eq!(cluster.states().await[&replica].keys, held);
+    cluster.converge("the operator is back, and the empty node is the replica").await?;
+    assert_eq!(cluster.primary(1).await?, replica);
+    cluster.assert_sessions(&keys).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emptied_primary_whose_replica_is_gone_as_well_does_not_wait_for_ever()
+-> anyhow::Result<()> {
+    let mut cluster = Cluster::start_holding(1, 3, 1).await?;
+    cluster.converge("it forms").await?;
+    let primary = cluster.primary(1).await?;
+    let replica = other(&primary, 1);
+    let keys = cluster.write_sessions(20).await?;
+    let id = cluster.id(&primary).await;
+    cluster.pod(&replica)?.kill()?;
+    cluster.pod(&primary)?.kill()?;
+    cluster.pod(&primary)?.lose_data(true)?;
+    cluster.pod(&primary)?.started().await?;
+    let log = cluster.pods[&primary].log();
+    assert!(log.contains("no replica has taken over in time; starting as a new node"), "{log}");
+    assert_ne!(cluster.id(&primary).await, id);
+    // The replica still has everything, and nobody gave its slots away meanwhile.
+    cluster.steps.clear();
+    cluster.pod(&replica)?.started().await?;
+    cluster.converge("the replica was elected, and the emptied pod copies it").await?;
+    assert_eq!(cluster.primary(1).await?, replica);
+    assert!(!cluster.steps.contains(&"AddSlots"), "{:?}", cluster.steps);
+    cluster.assert_sessions(&keys).await
+}
