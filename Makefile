@@ -9,7 +9,7 @@ CARGO := cargo
 LAB := $(CARGO) run --quiet --locked --package authcluster-lab --bin lab --
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-pure test-redis test-lab lab lab-down tools redis-server bench-argon2id lint
+.PHONY: help serve test test-pure test-redis test-apiserver test-lab lab lab-down tools redis-server crd bench-argon2id lint
 
 help: ## Shows the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,13 +17,16 @@ help: ## Shows the targets.
 serve: ## Runs a hasher alone on 127.0.0.1:8080, with its state in memory.
 	$(CARGO) run --release --locked --package authcluster-hasher -- serve
 
-test: test-pure test-redis test-lab ## Runs every test: pure, real Redis Cluster, real Kubernetes.
+test: test-pure test-redis test-apiserver test-lab ## Runs every test: pure, real Redis Cluster, real Kubernetes.
 
 test-pure: ## Tests that need nothing but cargo.
 	$(CARGO) test --locked --workspace
 
 test-redis: redis-server ## Tests on real Redis Clusters on loopback.
 	$(CARGO) test --locked --package authcluster-tests --features needs-redis --test redis --test operator-redis
+
+test-apiserver: tools ## Tests on a real API server without nodes (root).
+	$(CARGO) test --locked --package authcluster-tests --features needs-apiserver --test apiserver
 
 test-lab: tools ## Tests on a real Kubernetes in network namespaces (root).
 	$(CARGO) test --locked --package authcluster-lab --features needs-lab --test machine
@@ -43,6 +46,10 @@ redis-server: ## Installs or names the server that the Redis tests need.
 	@command -v redis-server >/dev/null \
 	  || { apt-get update && RUNLEVEL=1 apt-get install --yes --no-install-recommends redis-server; } \
 	  || { echo "redis-server is missing: run apt-get install redis-server as root" >&2; exit 1; }
+
+crd: ## Writes crds/authclusters.yaml again, from the types.
+	@mkdir -p crds
+	$(CARGO) run --quiet --locked --package authcluster-operator --bin operator -- crd > crds/authclusters.yaml
 
 bench-argon2id: ## Measures the Argon2id engine next to the argon2 crate and libargon2.
 	$(CARGO) run --release --locked --package authcluster-argon2id --example bench

@@ -36,7 +36,8 @@ pub fn crd() -> Result<CustomResourceDefinition, SchemaError> {
 /// # Errors
 /// See [`SchemaError`].
 pub fn crd_yaml() -> Result<String, SchemaError> {
-    let value = serde_json::to_value(crd()?)?;
+    let mut value = serde_json::to_value(crd()?)?;
+    whole(&mut value);
     serde_saphyr::to_string(&value).map_err(|error| SchemaError::Yaml(error.to_string()))
 }
 
@@ -63,3 +64,20 @@ fn tidy(value: &mut Value) {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
+
+/// Writes bounds such as `maximum: 100.0`, floating in the API's types, as the whole numbers they are.
+fn whole(value: &mut Value) {
+    match value {
+        Value::Object(map) => map.values_mut().for_each(whole),
+        Value::Array(values) => values.iter_mut().for_each(whole),
+        Value::Number(number) if number.is_f64() => {
+            let text = number.to_string();
+            let digits = text.strip_suffix(".0").and_then(|digits| digits.parse::<i64>().ok());
+            *value = digits.map_or_else(|| value.clone(), Value::from);
+        }
+        Value::Number(_) | Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;
