@@ -117,7 +117,7 @@ pub(super) fn stateful_set(
                 rolling_update: None,
             }),
             selector: metadata::selector(selector.clone()),
-            template: pod::template(wanted, shard, labels, selector),
+            template: pod::template(wanted, labels, selector),
             persistent_volume_claim_retention_policy: persistent.then_some(retention),
             volume_claim_templates: persistent.then(|| vec![claim(wanted, shard)]),
             ..StatefulSetSpec::default()

@@ -58,7 +58,7 @@ pub struct KubernetesSeen {
     pub redis_pods: BTreeMap<String, PodSeen>,
     /// Nodes that those pods run on, by name.
     pub nodes: BTreeMap<String, KubernetesNodeSeen>,
-    /// Secrets that [`super::secrets::names_of_interest`] asks for and that exist, by name.
+    /// Secrets that [`super::names::names_of_interest`] asks for and that exist, by name.
     pub secrets: BTreeMap<String, SecretSeen>,
     /// Deployments and `StatefulSet`s that we own.
     pub workloads: BTreeMap<ObjectRef, WorkloadSeen>,

@@ -14,7 +14,7 @@ mod redis;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use authcluster_contract::config::{Routing, Sessions};
-use authcluster_contract::cost::Argon2idPolicy;
+use authcluster_contract::cost::{Argon2idPolicy, PolicyOutOfBounds};
 use authcluster_contract::user::UsernameCase;
 
 use crate::api::AuthCluster;
@@ -23,6 +23,10 @@ use crate::api::names::{ANNOTATION_ACCEPT_DATA_LOSS, CLUSTER_NAME_BYTES_MAX};
 pub use callers::Caller;
 pub use hashers::{Pool, ProgramResources};
 pub use redis::RedisWanted;
+
+/// Longest deadline of a request, in milliseconds. A hasher that ends gives open requests 20 s: with a
+/// longer deadline it would cut off work that it has admitted.
+const DEADLINE_MS_MAX: u32 = 15_000;
 
 /// What this installation of the operator was started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +101,7 @@ pub fn validate(cluster: &AuthCluster, settings: &Settings) -> Result<Validated,
     refusals.extend(refuse_name(&name));
     let argon2id = Argon2idPolicy::from(spec.password.argon2id);
     if let Err(error) = argon2id.checked() {
-        refusals.push(format!("spec.{error}"));
+        refusals.push(argon2id_refusal(&error));
     }
     refusals.extend(refuse_times(spec.routing.into(), spec.sessions.into()));
     let pools = hashers::pools(spec, &mut refusals);
@@ -152,6 +156,12 @@ fn refuse_times(routing: Routing, sessions: Sessions) -> Vec<String> {
     if routing.refuse_after_ms == 0 || routing.deadline_ms < routing.refuse_after_ms {
         refusals.push("spec.routing: 0 < refuseAfterMs <= deadlineMs must hold".to_owned());
     }
+    if routing.deadline_ms > DEADLINE_MS_MAX {
+        refusals.push(format!(
+            "spec.routing.deadlineMs is {}, and must be at most {DEADLINE_MS_MAX}",
+            routing.deadline_ms
+        ));
+    }
     if sessions.idle_timeout_seconds == 0
         || sessions.absolute_timeout_seconds < sessions.idle_timeout_seconds
     {
@@ -160,6 +170,13 @@ fn refuse_times(routing: Routing, sessions: Sessions) -> Vec<String> {
         );
     }
     refusals
+}
+
+/// In the spelling of the resource; the hasher's file has another.
+fn argon2id_refusal(error: &PolicyOutOfBounds) -> String {
+    let PolicyOutOfBounds { field, value, min, max } = error;
+    let field = if *field == "memory_mib" { "memoryMiB" } else { field };
+    format!("spec.password.argon2id.{field} is {value}, and must be between {min} and {max}")
 }
 
 /// Whether `name` is a DNS-1123 label.

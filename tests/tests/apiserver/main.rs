@@ -1,4 +1,5 @@
 //! What only a real API server can show of the operator: schema and CEL rules, server-side apply, watches,
 //! leases, rights. There are no nodes, so no pod ever runs.
 
+mod crd;
 mod lease;

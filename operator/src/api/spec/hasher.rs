@@ -183,7 +183,7 @@ pub struct PoolSpec {
     pub resources: Option<Resources>,
 
     /// Share of their measured speed that these pods offer, in percent. Default: 100. With 0 they get
-    /// nothing new. A change takes effect at once, without a restart.
+    /// nothing new. A change takes effect without a restart, and at once when it is a tenth or more.
     #[serde(default = "hundred")]
     #[schemars(range(min = 0, max = 100))]
     pub capacity_percent: u32,
@@ -192,15 +192,23 @@ pub struct PoolSpec {
 /// A taint that pods bear.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.key) || self.operator == 'Exists'")
+        .message("a toleration without key needs operator Exists").field_path(".operator"),
+    validation = Rule::new("!has(self.value) || self.operator == 'Equal'")
+        .message("a toleration with a value needs operator Equal").field_path(".operator"),
+)]
 pub struct Toleration {
     /// Key of the taint. Without it, with operator `Exists`: every taint.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 317))]
     pub key: Option<String>,
     /// `Equal` (default) compares the value, `Exists` does not.
     #[serde(default)]
     pub operator: TolerationOperator,
     /// Value of the taint.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
     pub value: Option<String>,
     /// Effect of the taint: `NoSchedule`, `PreferNoSchedule` or `NoExecute`. Without it: all of them.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -20,12 +20,13 @@ pub struct RoutingSpec {
     /// A hasher refuses a forwarded request that would wait longer than this, in milliseconds.
     /// Default: 50.
     #[serde(default = "default_refuse_after_ms")]
-    #[schemars(range(min = 1, max = 60_000))]
+    #[schemars(range(min = 1, max = 15_000))]
     pub refuse_after_ms: u32,
 
-    /// Time that a request may take when its caller names none, in milliseconds. Default: 1000.
+    /// Time that a request may take when its caller names none, in milliseconds. At most 15000: a pod
+    /// that ends finishes what it has admitted within 20 s. Default: 1000.
     #[serde(default = "default_deadline_ms")]
-    #[schemars(range(min = 10, max = 60_000))]
+    #[schemars(range(min = 10, max = 15_000))]
     pub deadline_ms: u32,
 }
 

@@ -141,7 +141,7 @@ fn config_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "type": "object",
         "maxProperties": 32,
-        "additionalProperties": {"type": "string", "maxLength": 256, "pattern": "^[^\\r\\n\"\\\\]*$"},
+        "additionalProperties": {"type": "string", "maxLength": 256, "pattern": "^[^\\r\\n\"'\\\\]*$"},
         "x-kubernetes-validations": [{
             "rule": format!("self.all(name, name in [{allowed}])"),
             "message": format!("only these directives can be set: {}", REDIS_DIRECTIVES.join(", ")),

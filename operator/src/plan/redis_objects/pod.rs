@@ -36,12 +36,7 @@ const HOSTNAME: &str = "kubernetes.io/hostname";
 const TERMINATION_SECONDS: i64 = 60;
 
 /// The template of a shard's pods.
-pub(super) fn template(
-    wanted: &Validated,
-    shard: u16,
-    labels: Labels,
-    selected: Labels,
-) -> PodTemplateSpec {
+pub(super) fn template(wanted: &Validated, labels: Labels, selected: Labels) -> PodTemplateSpec {
     let annotations =
         [(ANNOTATION_CONFIG.to_owned(), objects::checksum(&[config::redis_conf(wanted)]))].into();
     let apart = PodAffinityTerm {
@@ -73,7 +68,7 @@ pub(super) fn template(
         }),
         topology_spread_constraints: Some(vec![spread]),
         init_containers: Some(vec![agent_container(wanted)]),
-        containers: vec![redis_container(wanted, shard)],
+        containers: vec![redis_container(wanted)],
         volumes: Some(volumes(wanted)),
         ..PodSpec::default()
     };
@@ -100,7 +95,7 @@ fn agent_container(wanted: &Validated) -> Container {
     }
 }
 
-fn redis_container(wanted: &Validated, shard: u16) -> Container {
+fn redis_container(wanted: &Validated) -> Container {
     Container {
         name: CONTAINER_REDIS.to_owned(),
         // The status repeats the last words of one that crashed.
@@ -108,10 +103,7 @@ fn redis_container(wanted: &Validated, shard: u16) -> Container {
         image: Some(wanted.redis.image.clone()),
         command: Some(words(&[AGENT])),
         args: Some(words(&["start"])),
-        env: Some(vec![
-            objects::env_field("REDIS_AGENT_POD_IP", "status.podIP"),
-            objects::env_value("REDIS_AGENT_SHARD", &shard.to_string()),
-        ]),
+        env: Some(vec![objects::env_field("REDIS_AGENT_POD_IP", "status.podIP")]),
         ports: Some(vec![
             objects::container_port(PORT_NAME_REDIS, PORT_REDIS),
             objects::container_port(PORT_NAME_BUS, PORT_REDIS_BUS),

@@ -111,6 +111,17 @@ fn named(pool: &PoolSpec, spec: &AuthClusterSpec, refusals: &mut Vec<String>) ->
         ));
     }
     refuse_autoscaling(&at, pool.autoscaling.as_ref(), refusals);
+    for (index, toleration) in pool.tolerations.iter().enumerate() {
+        let exists = toleration.operator == TolerationOperator::Exists;
+        if toleration.key.is_none() && !exists {
+            refusals
+                .push(format!("{at}.tolerations[{index}]: without key it needs operator Exists"));
+        }
+        if toleration.value.is_some() && exists {
+            refusals
+                .push(format!("{at}.tolerations[{index}]: with a value it needs operator Equal"));
+        }
+    }
     let (resources, field) = match &pool.resources {
         Some(resources) => (resources, format!("{at}.resources")),
         None => (&spec.hasher.resources, "spec.hasher.resources".to_owned()),

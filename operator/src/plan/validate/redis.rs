@@ -70,8 +70,9 @@ pub(super) fn redis(
                 REDIS_DIRECTIVES.join(", ")
             ));
         }
-        // A line feed would smuggle in another directive, a quote would end the file's parsing.
-        if value.contains(['\r', '\n', '"', '\\']) {
+        // A line feed would smuggle in another directive, a quote without its partner keeps Redis from
+        // starting.
+        if value.contains(['\r', '\n', '"', '\'', '\\']) {
             refusals.push(format!(
                 "spec.redis.config.{name}: quotes, backslashes and line feeds are not allowed"
             ));
