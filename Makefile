@@ -6,10 +6,13 @@ export AUTHCLUSTER_CACHE
 export CARGO_TARGET_DIR ?= $(AUTHCLUSTER_CACHE)/target
 
 CARGO := cargo
+RELEASE := $(CARGO_TARGET_DIR)/release
+TAG ?= dev
 LAB := $(CARGO) run --quiet --locked --package authcluster-lab --bin lab --
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-pure test-redis test-apiserver test-lab lab lab-down tools redis-server crd bench-argon2id bench-verify lint
+# No target is a file.
+.PHONY: $(shell awk -F: '/^[a-z0-9-]+:/ { print $$1 }' $(firstword $(MAKEFILE_LIST)))
 
 help: ## Shows the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +43,24 @@ lab-down: ## Stops it, and leaves nothing behind.
 tools: ## Installs or names what the lab needs, and builds its tools and images once.
 	$(LAB) doctor --install
 	$(LAB) build
+
+# The agent is static: it runs in whatever image Redis comes in.
+programs: ## Builds the programs as they run in a cluster.
+	$(CARGO) build --release --locked --package authcluster-operator --package authcluster-hasher --bins
+	$(CARGO) rustc --release --locked --package authcluster-redis-agent --bin redis-agent -- -C target-feature=+crt-static
+
+ifdef BUILDER
+images: ## Builds the images for the lab, or with a builder: make images BUILDER=docker IMAGE_PREFIX=example.org/ TAG=1.
+	$(BUILDER) build --file operator/Dockerfile --tag $(IMAGE_PREFIX)authcluster-operator:$(TAG) .
+	$(BUILDER) build --file hasher/Dockerfile --tag $(IMAGE_PREFIX)authcluster-hasher:$(TAG) .
+else
+images: programs
+	$(LAB) image authcluster-operator:$(TAG) --entrypoint operator $(RELEASE)/operator $(RELEASE)/redis-agent
+	$(LAB) image authcluster-hasher:$(TAG) --entrypoint hasher $(RELEASE)/hasher
+endif
+
+load-images: images ## Builds the images and loads them into the running lab.
+	$(LAB) load authcluster-operator:$(TAG) authcluster-hasher:$(TAG)
 
 # RUNLEVEL=1 keeps Debian from starting a server of its own.
 redis-server: ## Installs or names the server that the Redis tests need.
