@@ -125,7 +125,7 @@ async fn callers_are_told_what_is_wrong(cluster: &Cluster) -> anyhow::Result<()>
     let body = Some(json!({"password": "x"}).to_string());
     for token in [None, Some("wrong-token")] {
         let answer = cluster.send(service, "/v1/hash", token, body.clone()).await?;
-        assert_eq!((answer.status, &answer.json()["code"]), (401, &json!("caller-unknown")));
+        assert_eq!((answer.status, &answer.json()["code"]), (401, &json!("unauthenticated")));
     }
     let broken = Some("{\"password\": ".to_owned());
     let answer = cluster.send(service, "/v1/hash", Some(cluster.token()), broken).await?;
