@@ -128,7 +128,10 @@ impl Server {
         builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD_TIMEOUT);
         if self.tls.as_ref().is_some_and(|tls| tls.is_mutual()) {
             let most = usize::try_from(STREAMS_MAX).ok();
-            builder.http2().max_concurrent_streams(STREAMS_MAX).max_pending_accept_reset_streams(most);
+            builder
+                .http2()
+                .max_concurrent_streams(STREAMS_MAX)
+                .max_pending_accept_reset_streams(most);
         }
         let service = TowerToHyperService::new(self.router.clone());
         let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
