@@ -20,6 +20,7 @@ use crate::telemetry::{Metrics, Tasks, chain};
 
 pub use self::admin::{Health, admin_router};
 pub use self::tls::{ServerTls, TlsError};
+pub(crate) use self::tls::{provider, read_certificates, read_pair, refusal};
 
 /// Time for a TLS handshake, and for the head of a request: a caller that dribbles holds a
 /// connection no longer.
@@ -28,6 +29,11 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time that open requests have to finish when the pod ends. Longer than every deadline of a
 /// request, shorter than the 30 s that Kubernetes gives.
 pub const GRACE: Duration = Duration::from_secs(20);
+
+/// Requests that a peer may have open at once, and take back before they were looked at. All its
+/// requests share one connection, and it takes back those whose callers have gone. Above this they
+/// wait with the peer; each may hold some kibibytes here.
+const STREAMS_MAX: u32 = 1024;
 
 /// A listener could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -68,8 +74,9 @@ impl Server {
                 () = &mut stop => break,
             };
             match accepted {
-                Ok((stream, _)) => {
-                    tasks.spawn("connection", self.clone().connection(stream, graceful.watcher()));
+                Ok((stream, from)) => {
+                    let connection = self.clone().connection(stream, from, graceful.watcher());
+                    tasks.spawn("connection", connection);
                 }
                 Err(error) => {
                     // Out of file descriptors, or a caller that left already: the next accept waits
@@ -86,7 +93,7 @@ impl Server {
         }
     }
 
-    async fn connection(self, stream: TcpStream, watcher: Watcher) {
+    async fn connection(self, stream: TcpStream, from: SocketAddr, watcher: Watcher) {
         // Answers are small: waiting to fill a packet only costs time.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(error = %error, "no TCP_NODELAY");
@@ -97,6 +104,10 @@ impl Server {
                 let handshake = TlsAcceptor::from(tls.current()).accept(stream);
                 match tokio::time::timeout(HEAD_TIMEOUT, handshake).await {
                     Ok(Ok(stream)) => self.http(stream, watcher).await,
+                    // Peers are few and known: one that cannot connect is a mistake to be mended.
+                    Ok(Err(error)) if tls.is_mutual() => {
+                        tracing::warn!(%from, "peer refused: {}", refusal(&error));
+                    }
                     Ok(Err(error)) => {
                         tracing::debug!(error = chain(&error), "TLS handshake failed")
                     }
@@ -115,6 +126,13 @@ impl Server {
         let mut builder = Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
         builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD_TIMEOUT);
+        if self.tls.as_ref().is_some_and(|tls| tls.is_mutual()) {
+            let most = usize::try_from(STREAMS_MAX).ok();
+            builder
+                .http2()
+                .max_concurrent_streams(STREAMS_MAX)
+                .max_pending_accept_reset_streams(most);
+        }
         let service = TowerToHyperService::new(self.router.clone());
         let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
         if let Err(error) = watcher.watch(connection).await {

@@ -5,6 +5,7 @@
 //! earliest lane is busy; it is an answer, not a failure.
 
 mod local;
+mod routed;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::formats::Stored;
 use crate::store::NodeEntry;
 
 pub use self::local::{Identity, Local};
+pub use self::routed::Routed;
 
 /// How a job comes out, in the end.
 pub type WorkFuture<'a> = BoxFuture<'a, Result<Outcome, WorkError>>;

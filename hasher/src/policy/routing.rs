@@ -66,6 +66,8 @@ pub struct Row {
     pub address: SocketAddr,
     /// Hashing threads.
     pub lanes: u32,
+    /// Speed of one lane, as it says itself, in units per second.
+    pub speed: u64,
     /// The version of its program, which decides nothing: versions mix during every upgrade.
     pub version: String,
     /// Its share; 0 = nothing new is sent.
@@ -132,16 +134,24 @@ impl Row {
         let weight = weight.unwrap_or_else(|| Weight::from_capacity(record.capacity()));
         let digest: [u8; 16] = Md5::digest(node.as_str().as_bytes()).into();
         let [a, b, c, d, e, f, g, h, ..] = digest;
-        let NodeRecord { address, lanes, version, speed: _, offered: _ } = record;
+        let NodeRecord { address, lanes, speed, version, offered: _ } = record;
         Some(Self {
             node,
             address,
             lanes,
+            speed,
             version,
             weight,
             load: load?,
             seed: u64::from_be_bytes([a, b, c, d, e, f, g, h]),
         })
+    }
+
+    /// What it says of itself, without its rate of offered work, which routes nothing.
+    #[must_use]
+    pub fn record(&self) -> NodeRecord {
+        let Self { address, lanes, speed, .. } = *self;
+        NodeRecord { address, lanes, speed, offered: 0, version: self.version.clone() }
     }
 
     /// Weighted rendezvous: `-w / ln h` with `h` uniform between 0 and 1 wins as often as its share

@@ -12,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use crate::peer::Answer;
 use crate::work::Local;
 
 /// Everything that is counted.
@@ -26,6 +27,8 @@ pub struct Metrics {
     load: UnsignedGauge,
     offered: Counter,
     connections: Gauge,
+    forwarded: Family<PeerLabels, Counter>,
+    peer_jobs: Family<PeerLabels, Counter>,
 }
 
 type UnsignedGauge = Gauge<u64, AtomicU64>;
@@ -44,6 +47,50 @@ struct RouteLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LoginLabels {
     result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PeerLabels {
+    outcome: &'static str,
+}
+
+/// How a job between two pods came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerOutcome {
+    /// It was computed.
+    Done,
+    /// The peer was busy.
+    Refused,
+    /// The peer cannot do such a job.
+    Cannot,
+    /// The peer could not be reached, broke off, or tried in vain.
+    Failed,
+    /// Whoever asked went away.
+    Gone,
+}
+
+impl PeerOutcome {
+    /// The outcome of an answer.
+    #[must_use]
+    pub fn of(answer: &Answer) -> Self {
+        match answer {
+            Answer::Done(_) => Self::Done,
+            Answer::Refused(_) => Self::Refused,
+            Answer::Cannot(_) => Self::Cannot,
+            Answer::Failed(_) => Self::Failed,
+        }
+    }
+
+    fn labels(self) -> PeerLabels {
+        let outcome = match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Cannot => "cannot",
+            Self::Failed => "failed",
+            Self::Gone => "gone",
+        };
+        PeerLabels { outcome }
+    }
 }
 
 /// How a login came out. Wrong passwords and unknown users are told apart here, where only the
@@ -84,6 +131,8 @@ impl Metrics {
             load: Gauge::default(),
             offered: Counter::default(),
             connections: Gauge::default(),
+            forwarded: Family::default(),
+            peer_jobs: Family::default(),
         };
         let registry = &mut metrics.registry;
         let clone = metrics.requests.clone();
@@ -98,6 +147,10 @@ impl Metrics {
         let clone = metrics.offered.clone();
         registry.register("offered_units", "Units that callers asked for, refused ones too", clone);
         registry.register("connections", "Open connections", metrics.connections.clone());
+        let clone = metrics.forwarded.clone();
+        registry.register("forwarded", "Jobs put to peers, by outcome", clone);
+        let clone = metrics.peer_jobs.clone();
+        registry.register("peer_jobs", "Jobs that peers put to this pod, by outcome", clone);
         metrics
     }
 
@@ -116,6 +169,16 @@ impl Metrics {
             LoginResult::UnknownUser => "unknown-user",
         };
         self.logins.get_or_create(&LoginLabels { result }).inc();
+    }
+
+    /// A job was put to a peer.
+    pub fn forwarded(&self, outcome: PeerOutcome) {
+        self.forwarded.get_or_create(&outcome.labels()).inc();
+    }
+
+    /// A peer put a job to this pod.
+    pub fn peer_asked(&self, outcome: PeerOutcome) {
+        self.peer_jobs.get_or_create(&outcome.labels()).inc();
     }
 
     /// Open connections of the API.

@@ -19,7 +19,8 @@ pub const FAILURES_MAX: usize = 2;
 pub enum Step {
     /// Ask this node, which may refuse when the request would wait.
     Ask(NodeId),
-    /// Give it to this node, which refuses only what cannot be done in time.
+    /// Give it to this node, which refuses only what cannot be done in time. When it does, the
+    /// others named longer waits and would too; only this pod is left, and costs no question.
     Insist(NodeId),
     /// Compute it here, if it can be done in time.
     RunHere,
@@ -34,6 +35,10 @@ pub struct Attempts {
     busy: Vec<(u64, NodeId)>,
     refusals: usize,
     failures: usize,
+    /// The last step was to insist.
+    insisted: bool,
+    /// Even that was refused.
+    over: bool,
 }
 
 impl Attempts {
@@ -41,12 +46,12 @@ impl Attempts {
     pub fn new(order: impl IntoIterator<Item = NodeId>) -> Self {
         let mut left: Vec<NodeId> = order.into_iter().collect();
         left.reverse();
-        Self { left, busy: Vec::new(), refusals: 0, failures: 0 }
+        Self { left, busy: Vec::new(), refusals: 0, failures: 0, insisted: false, over: false }
     }
 
     /// The next thing to do.
     pub fn next_step(&mut self) -> Step {
-        if self.failures >= FAILURES_MAX {
+        if self.failures >= FAILURES_MAX || self.over {
             return Step::RunHere;
         }
         if self.refusals < REFUSALS_MAX
@@ -55,18 +60,23 @@ impl Attempts {
             return Step::Ask(node);
         }
         match self.busy.iter().enumerate().min_by_key(|(_, (wait_ms, _))| *wait_ms) {
-            Some((index, _)) => Step::Insist(self.busy.swap_remove(index).1),
+            Some((index, _)) => {
+                self.insisted = true;
+                Step::Insist(self.busy.swap_remove(index).1)
+            }
             None => Step::RunHere,
         }
     }
 
     /// The node that was asked would let the request wait so long.
     pub fn refused(&mut self, node: NodeId, wait_ms: u64) {
+        self.over = self.insisted;
         self.refusals = self.refusals.saturating_add(1);
         self.busy.push((wait_ms, node));
     }
 
-    /// The node could not be reached, or broke off.
+    /// The node could not be reached, or broke off. A node that is well and cannot do this one
+    /// request is neither told here nor as refused: the next one is asked.
     pub fn failed(&mut self) {
         self.failures = self.failures.saturating_add(1);
     }

@@ -1,6 +1,6 @@
 //! One row: the order, what each node answers when asked, and the steps that follow.
 //!
-//! An answer is a number of milliseconds (refused), `x` (failed) or `ok`.
+//! An answer is a number of milliseconds (refused), `x` (failed), `-` (cannot do this one) or `ok`.
 
 use super::*;
 
@@ -21,12 +21,11 @@ fn check(order: &str, answers: &str, expect: &str) {
                 break;
             }
         };
-        let is_final = name.starts_with("insist");
         steps.push(name);
         match answers.next().expect("an answer for each step") {
             "ok" => break,
             "x" => attempts.failed(),
-            wait_ms if is_final => panic!("an insisted job was refused with {wait_ms}"),
+            "-" => {}
             wait_ms => attempts.refused(node, wait_ms.parse().expect("milliseconds")),
         }
     }
@@ -53,4 +52,19 @@ fn one_failure_goes_elsewhere_and_two_stay_here() {
     check("a b c", "60 90 x ok", "ask a, ask b, insist a, insist b");
     check("a", "x", "ask a, here");
     check("", "", "here");
+}
+
+#[test]
+fn a_job_that_cannot_be_done_in_time_is_tried_here_at_last() {
+    check("a b c", "60 90 60", "ask a, ask b, insist a, here");
+    check("a b c", "60 90 x 90", "ask a, ask b, insist a, insist b, here");
+    check("a", "60 60", "ask a, insist a, here");
+}
+
+#[test]
+fn a_node_that_cannot_do_it_counts_for_nothing() {
+    check("a b c d", "- 60 - 90 ok", "ask a, ask b, ask c, ask d, insist b");
+    check("a b c", "- - ok", "ask a, ask b, ask c");
+    check("a b c", "60 90 - ok", "ask a, ask b, insist a, insist b");
+    check("a b", "- -", "ask a, ask b, here");
 }
