@@ -43,7 +43,7 @@ async fn main() -> anyhow::Result<()> {
     let mut config = HasherConfig { lanes: Some(1), ..HasherConfig::default() };
     config.listen.api.set_port(0);
     config.listen.admin.set_port(0);
-    let pod = start::start(&config, "bench".parse()?, None).await?;
+    let pod = start::start(&config, "bench".parse()?).await?;
     let base = format!("http://{}/v1", pod.api);
     let client = reqwest::Client::new();
     let hash = json!({"password": "correct horse"});

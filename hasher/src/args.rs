@@ -1,6 +1,6 @@
 //! The command line and the environment. The only reader of both.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -55,10 +55,6 @@ pub struct ServeArgs {
     /// Name of this node; the pod's name in a cluster.
     #[arg(long, env = "HASHER_NODE_NAME", value_name = "NAME", default_value = "local")]
     pub node_name: NodeId,
-    /// Address of this pod, where its peers reach it; needed when `peers.listen` is no address of
-    /// its own, such as 0.0.0.0.
-    #[arg(long, env = "HASHER_POD_IP", value_name = "IP")]
-    pub pod_ip: Option<IpAddr>,
     /// What log lines look like.
     #[arg(long, env = "HASHER_LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,

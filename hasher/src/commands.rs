@@ -33,7 +33,7 @@ pub fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let running = start(&config, args.node_name.clone(), args.pod_ip).await?;
+        let running = start(&config, args.node_name.clone()).await?;
         say_where(&running, &config)?;
         tokio::select! {
             _ = terminate.recv() => {}

@@ -1,11 +1,9 @@
 //! Wiring: from a checked configuration to a pod that serves, and its orderly end.
 
 mod memory;
-mod reload;
-mod shared;
 
-use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,20 +12,22 @@ use authcluster_contract::config::HasherConfig;
 use authcluster_contract::limits::LANES_MAX;
 use authcluster_contract::node::NodeId;
 use authcluster_contract::user::{UserKeyMaker, UsernameCase};
-use futures::future::OptionFuture;
 
 use crate::auth::Auth;
 use crate::clock;
 use crate::flows::{Service, nobody};
 use crate::formats::Bounds;
 use crate::lanes::{Lanes, LanesConfig};
-use crate::peer;
 use crate::policy::budget::large_kib;
 use crate::routes::{Api, router};
 use crate::server::{Health, Server, ServerTls, admin_router, listen};
-use crate::telemetry::{Metrics, Tasks};
+use crate::store::memory::MemoryStore;
+use crate::telemetry::{Metrics, Tasks, chain};
 use crate::work::{Identity, Local};
-use shared::Stored;
+
+/// Time between two looks at files that may have changed. A mounted Secret lags by up to a minute
+/// itself.
+const RELOAD_INTERVAL: Duration = Duration::from_secs(30);
 
 /// A pod that serves.
 pub struct Running {
@@ -40,16 +40,15 @@ pub struct Running {
     tasks: Tasks,
 }
 
-/// Starts a pod: lanes first, then the listeners, so that whoever can connect is served. A store that
-/// cannot be reached yet is waited for in the background.
+/// Starts a pod: lanes first, then the listeners, so that whoever can connect is served.
 ///
 /// # Errors
 /// The first thing that is missing or makes no sense, with what to do about it.
-pub async fn start(
-    config: &HasherConfig,
-    node: NodeId,
-    pod_ip: Option<IpAddr>,
-) -> anyhow::Result<Running> {
+pub async fn start(config: &HasherConfig, node: NodeId) -> anyhow::Result<Running> {
+    anyhow::ensure!(
+        config.redis.is_none(),
+        "redis: this version keeps sessions in memory only; remove the table to run alone"
+    );
     let cost = config.password.argon2id.checked()?;
     let lanes = config.lanes.unwrap_or_else(default_lanes);
     anyhow::ensure!((1..=LANES_MAX).contains(&lanes), "lanes must be between 1 and {LANES_MAX}");
@@ -60,23 +59,19 @@ pub async fn start(
     let keys = user_keys(config.users.key_file.as_deref(), config.users.case)?;
     let api = listen(config.listen.api).await?;
     let admin = listen(config.listen.admin).await?;
-    let peers = shared::peer_listener(config.peers.as_ref(), pod_ip).await?;
     let (api_address, admin_address) = (api.local_addr()?, admin.local_addr()?);
 
     let bounds = Bounds {
         memory_kib_max: u32::try_from(large_kib).unwrap_or(u32::MAX).max(cost.memory_kib),
         ..Bounds::default()
     };
-    let address = peers.as_ref().map_or(api_address, |peers| peers.address);
-    let identity = Identity { node: node.clone(), address, lanes, bounds };
+    let identity = Identity { node: node.clone(), address: api_address, lanes, bounds };
     let lanes = Lanes::start(LanesConfig { lanes, cost, large_kib })?;
     let local = Arc::new(Local::new(identity, lanes));
     let metrics = Arc::new(Metrics::new());
-    let tasks = Tasks::default();
-    let Stored { store, link } = shared::store(config.redis.as_ref(), &tasks)?;
     let service = Service {
-        work: shared::work(config, peers.as_ref(), &store, &local, (&metrics, &tasks)),
-        store,
+        work: Arc::clone(&local) as _,
+        store: Arc::new(MemoryStore::new()),
         offered: Arc::clone(local.offered()),
         metrics: Arc::clone(&metrics),
         keys,
@@ -88,35 +83,23 @@ pub async fn start(
         nobody: Arc::new(nobody(cost, &bounds).map_err(|error| anyhow::anyhow!("{error:?}"))?),
     };
 
-    let files = reload::Files {
-        auth: Arc::clone(&auth),
-        clients: config.clients_file.clone(),
-        tls: tls.clone(),
-        peers: peers.as_ref().map(|peers| peers.tls.clone()),
-    };
-    tasks.spawn("reload", files.keep_current(tasks.clone()));
+    let tasks = Tasks::default();
+    if tls.is_some() || config.clients_file.is_some() {
+        let (auth, tls) = (Arc::clone(&auth), tls.clone());
+        tasks.spawn("reload", reload(auth, config.clients_file.clone(), tls, tasks.clone()));
+    }
     let health = Health {
         metrics: Arc::clone(&metrics),
         local: Arc::clone(&local),
-        link,
         draining: tasks.draining(),
     };
     let probes = Server { router: admin_router(health), tls: None, metrics: Arc::clone(&metrics) };
-    let handing_over = peers.map(|peers| {
-        let server = peer::server(Arc::clone(&local), &peers.tls, Arc::clone(&metrics));
-        (server, peers.listener)
-    });
     let calls = Server { router: router(Api { auth, service: Arc::new(service) }), tls, metrics };
-    // Probes are answered until the very end; nothing new is taken from the drain on.
+    // Probes are answered until the very end; the API takes nothing new from the drain on.
     tasks.spawn("admin", probes.serve(admin, tasks.clone(), tasks.stopping().cancelled_owned()));
     let ending = tasks.clone();
     tasks.spawn("api", async move {
-        let drained = || ending.draining().cancelled_owned();
-        let peers = OptionFuture::from(
-            handing_over
-                .map(|(server, listener)| server.serve(listener, ending.clone(), drained())),
-        );
-        futures::join!(calls.serve(api, ending.clone(), drained()), peers);
+        calls.serve(api, ending.clone(), ending.draining().cancelled_owned()).await;
         ending.stop();
     });
     Ok(Running { api: api_address, admin: admin_address, local, tasks })
@@ -162,4 +145,33 @@ pub fn user_keys(file: Option<&Path>, case: UsernameCase) -> anyhow::Result<User
         }
     };
     Ok(UserKeyMaker::new(secret, case)?)
+}
+
+/// Looks at the files again and again; one that cannot be used changes nothing, and is said.
+async fn reload(
+    auth: Arc<Auth>,
+    clients: Option<PathBuf>,
+    tls: Option<Arc<ServerTls>>,
+    tasks: Tasks,
+) {
+    let stopping = tasks.stopping();
+    let mut ticks = tokio::time::interval(RELOAD_INTERVAL);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = stopping.cancelled() => return,
+        }
+        if let Some(path) = &clients {
+            let replaced = read(path).and_then(|text| Ok(auth.replace(&text)?));
+            if let Err(error) = replaced {
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "the file of callers stays as it was"
+                );
+            }
+        }
+        if let Some(Err(error)) = tls.as_ref().map(|tls| tls.reload()) {
+            tracing::error!(error = chain(&error), "the certificate stays as it was");
+        }
+    }
 }

@@ -1,6 +1,5 @@
 //! The state that pods share, behind one trait: `store/memory.rs` is the store of a pod that is alone,
-//! `store/redis.rs` the one of pods that share a Redis Cluster. Both pass the checks of
-//! `store/conformance.rs`.
+//! and one on a Redis Cluster is to come. Every store passes the checks of `store/conformance.rs`.
 //!
 //! The only place that may name a Redis client. A store decides nothing: rules are in `policy`.
 //! Times to live are durations, and the store's own clock counts them down, so that pods with
@@ -9,7 +8,6 @@
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod memory;
-pub mod redis;
 
 use std::time::Duration;
 

@@ -29,7 +29,7 @@ fn config() -> HasherConfig {
 }
 
 async fn pod() -> Running {
-    start(&config(), "pod".parse().unwrap(), None).await.unwrap()
+    start(&config(), "pod".parse().unwrap()).await.unwrap()
 }
 
 fn client() -> reqwest::Client {
@@ -160,7 +160,7 @@ async fn too_much_work_is_refused_at_once_with_a_time_to_come_back() {
     let mut config = config();
     config.routing.deadline_ms = 1;
     config.password.argon2id.memory_mib = 64;
-    let pod = start(&config, "pod".parse().unwrap(), None).await.unwrap();
+    let pod = start(&config, "pod".parse().unwrap()).await.unwrap();
     let answer = post(&pod, "/v1/hash", json!({ "password": "p" })).await;
     assert_eq!(answer.problem(), (503, "overloaded".to_owned()));
     assert_eq!(answer.retry_after.as_deref(), Some("1"));
@@ -177,7 +177,7 @@ async fn callers_need_a_known_token_with_the_scope() {
     )
     .unwrap();
     let config = HasherConfig { clients_file: Some(file.path().into()), ..config() };
-    let pod = start(&config, "pod".parse().unwrap(), None).await.unwrap();
+    let pod = start(&config, "pod".parse().unwrap()).await.unwrap();
     let call = async |path: &str, token: Option<&str>| {
         let url = format!("http://{}{path}", pod.api);
         let request = client().post(url).header("content-type", "application/json");
@@ -206,7 +206,7 @@ async fn the_api_speaks_tls() {
     std::fs::write(&certificate_file, made.cert.pem()).unwrap();
     std::fs::write(&private_key_file, made.signing_key.serialize_pem()).unwrap();
     let config = HasherConfig { tls: Some(Tls { certificate_file, private_key_file }), ..config() };
-    let pod = start(&config, "pod".parse().unwrap(), None).await.unwrap();
+    let pod = start(&config, "pod".parse().unwrap()).await.unwrap();
     drop(client());
     let trusted = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
     let client = reqwest::Client::builder().tls_certs_only([trusted]).build().unwrap();
@@ -220,7 +220,7 @@ async fn admitted_work_is_finished_while_probes_say_that_the_pod_drains() {
     let mut config = config();
     // Half a second of work on the fastest path, so that the drain is seen on a busy machine.
     config.password.argon2id.iterations = 64;
-    let pod = start(&config, "pod".parse().unwrap(), None).await.unwrap();
+    let pod = start(&config, "pod".parse().unwrap()).await.unwrap();
     let (url, readyz) =
         (format!("http://{}/v1/hash", pod.api), format!("http://{}/readyz", pod.admin));
     let client = client();

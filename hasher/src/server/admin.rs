@@ -9,7 +9,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 
-use crate::store::redis::Link;
 use crate::telemetry::Metrics;
 use crate::work::Local;
 
@@ -20,8 +19,6 @@ pub struct Health {
     pub metrics: Arc<Metrics>,
     /// This pod's lanes.
     pub local: Arc<Local>,
-    /// The way to Redis, when there is one.
-    pub link: Option<Link>,
     /// Ends when the pod takes nothing new.
     pub draining: CancellationToken,
 }
@@ -35,15 +32,12 @@ pub fn admin_router(health: Health) -> Router {
         .with_state(health)
 }
 
-/// Lanes exist before the port is open. A pod that never reached Redis has no sessions and knows no
-/// peers, so it is not ready; one that lost Redis goes on hashing, and taking it away would help nobody.
-async fn readyz(State(health): State<Health>) -> (StatusCode, String) {
+/// Lanes exist before the port is open, so a pod is ready until it drains.
+async fn readyz(State(health): State<Health>) -> (StatusCode, &'static str) {
     if health.draining.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
-    }
-    match health.link.as_ref().and_then(Link::problem) {
-        Some(problem) => (StatusCode::SERVICE_UNAVAILABLE, format!("{problem}\n")),
-        None => (StatusCode::OK, "ok\n".to_owned()),
+        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+    } else {
+        (StatusCode::OK, "ok\n")
     }
 }
 
