@@ -15,6 +15,7 @@ pub mod flows;
 pub mod formats;
 pub mod lanes;
 pub mod policy;
+pub mod registry;
 pub mod routes;
 pub mod server;
 pub mod start;

@@ -1,8 +1,10 @@
 //! Wiring: from a checked configuration to a pod that serves, and its orderly end.
 
 mod memory;
+mod peers;
+mod store;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use authcluster_contract::config::HasherConfig;
 use authcluster_contract::limits::LANES_MAX;
 use authcluster_contract::node::NodeId;
 use authcluster_contract::user::{UserKeyMaker, UsernameCase};
+use tokio::net::TcpListener;
 
 use crate::auth::Auth;
 use crate::clock;
@@ -19,9 +22,9 @@ use crate::flows::{Service, nobody};
 use crate::formats::Bounds;
 use crate::lanes::{Lanes, LanesConfig};
 use crate::policy::budget::large_kib;
+use crate::registry::SharedTable;
 use crate::routes::{Api, router};
 use crate::server::{Health, Server, ServerTls, admin_router, listen};
-use crate::store::memory::MemoryStore;
 use crate::telemetry::{Metrics, Tasks, chain};
 use crate::work::{Identity, Local};
 
@@ -37,18 +40,29 @@ pub struct Running {
     pub admin: SocketAddr,
     /// What it says of itself.
     pub local: Arc<Local>,
+    /// The live nodes that it knows; `None` = it is alone.
+    pub nodes: Option<SharedTable>,
     tasks: Tasks,
 }
 
-/// Starts a pod: lanes first, then the listeners, so that whoever can connect is served.
+/// Starts a pod that no other pod has to find.
+///
+/// # Errors
+/// See [`start_at`].
+pub async fn start(config: &HasherConfig, node: NodeId) -> anyhow::Result<Running> {
+    start_at(config, node, None).await
+}
+
+/// Starts a pod: lanes first, then the listeners, so that whoever can connect is served. Other pods
+/// reach it at `pod_ip`. A Redis that does not answer keeps no pod from starting.
 ///
 /// # Errors
 /// The first thing that is missing or makes no sense, with what to do about it.
-pub async fn start(config: &HasherConfig, node: NodeId) -> anyhow::Result<Running> {
-    anyhow::ensure!(
-        config.redis.is_none(),
-        "redis: this version keeps sessions in memory only; remove the table to run alone"
-    );
+pub async fn start_at(
+    config: &HasherConfig,
+    node: NodeId,
+    pod_ip: Option<IpAddr>,
+) -> anyhow::Result<Running> {
     let cost = config.password.argon2id.checked()?;
     let lanes = config.lanes.unwrap_or_else(default_lanes);
     anyhow::ensure!((1..=LANES_MAX).contains(&lanes), "lanes must be between 1 and {LANES_MAX}");
@@ -59,19 +73,24 @@ pub async fn start(config: &HasherConfig, node: NodeId) -> anyhow::Result<Runnin
     let keys = user_keys(config.users.key_file.as_deref(), config.users.case)?;
     let api = listen(config.listen.api).await?;
     let admin = listen(config.listen.admin).await?;
-    let (api_address, admin_address) = (api.local_addr()?, admin.local_addr()?);
+    let listeners = Listeners { api, admin };
 
     let bounds = Bounds {
         memory_kib_max: u32::try_from(large_kib).unwrap_or(u32::MAX).max(cost.memory_kib),
         ..Bounds::default()
     };
-    let identity = Identity { node: node.clone(), address: api_address, lanes, bounds };
+    let address = peers::address(config, pod_ip, listeners.api.local_addr()?)?;
+    let identity = Identity { node: node.clone(), address, lanes, bounds };
     let lanes = Lanes::start(LanesConfig { lanes, cost, large_kib })?;
     let local = Arc::new(Local::new(identity, lanes));
     let metrics = Arc::new(Metrics::new());
+    let nobody = Arc::new(nobody(cost, &bounds).map_err(|error| anyhow::anyhow!("{error:?}"))?);
+
+    let tasks = Tasks::default();
+    let shared = store::open(config, &local, &metrics, &tasks)?;
     let service = Service {
-        work: Arc::clone(&local) as _,
-        store: Arc::new(MemoryStore::new()),
+        work: peers::work(config, &local, &shared),
+        store: Arc::clone(&shared.store),
         offered: Arc::clone(local.offered()),
         metrics: Arc::clone(&metrics),
         keys,
@@ -80,10 +99,8 @@ pub async fn start(config: &HasherConfig, node: NodeId) -> anyhow::Result<Runnin
         bounds,
         sessions: config.sessions,
         deadline: Duration::from_millis(u64::from(config.routing.deadline_ms)),
-        nobody: Arc::new(nobody(cost, &bounds).map_err(|error| anyhow::anyhow!("{error:?}"))?),
+        nobody,
     };
-
-    let tasks = Tasks::default();
     if tls.is_some() || config.clients_file.is_some() {
         let (auth, tls) = (Arc::clone(&auth), tls.clone());
         tasks.spawn("reload", reload(auth, config.clients_file.clone(), tls, tasks.clone()));
@@ -91,18 +108,40 @@ pub async fn start(config: &HasherConfig, node: NodeId) -> anyhow::Result<Runnin
     let health = Health {
         metrics: Arc::clone(&metrics),
         local: Arc::clone(&local),
+        store: shared.store,
         draining: tasks.draining(),
     };
     let probes = Server { router: admin_router(health), tls: None, metrics: Arc::clone(&metrics) };
     let calls = Server { router: router(Api { auth, service: Arc::new(service) }), tls, metrics };
-    // Probes are answered until the very end; the API takes nothing new from the drain on.
-    tasks.spawn("admin", probes.serve(admin, tasks.clone(), tasks.stopping().cancelled_owned()));
-    let ending = tasks.clone();
-    tasks.spawn("api", async move {
-        calls.serve(api, ending.clone(), ending.draining().cancelled_owned()).await;
-        ending.stop();
-    });
-    Ok(Running { api: api_address, admin: admin_address, local, tasks })
+    let (api, admin) = listeners.serve(calls, probes, &tasks)?;
+    Ok(Running { api, admin, local, nodes: shared.table, tasks })
+}
+
+struct Listeners {
+    api: TcpListener,
+    admin: TcpListener,
+}
+
+impl Listeners {
+    /// Serves on both, and says where they are. Probes are answered until the very end; the API
+    /// takes nothing new from the drain on.
+    fn serve(
+        self,
+        calls: Server,
+        probes: Server,
+        tasks: &Tasks,
+    ) -> std::io::Result<(SocketAddr, SocketAddr)> {
+        let Self { api, admin } = self;
+        let addresses = (api.local_addr()?, admin.local_addr()?);
+        let stopped = tasks.stopping().cancelled_owned();
+        tasks.spawn("admin", probes.serve(admin, tasks.clone(), stopped));
+        let ending = tasks.clone();
+        tasks.spawn("api", async move {
+            calls.serve(api, ending.clone(), ending.draining().cancelled_owned()).await;
+            ending.stop();
+        });
+        Ok(addresses)
+    }
 }
 
 impl Running {

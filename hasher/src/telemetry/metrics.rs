@@ -26,6 +26,9 @@ pub struct Metrics {
     load: UnsignedGauge,
     offered: Counter,
     connections: Gauge,
+    store_reachable: Gauge,
+    store_failures: Family<StoreLabels, Counter>,
+    nodes: Gauge,
 }
 
 type UnsignedGauge = Gauge<u64, AtomicU64>;
@@ -44,6 +47,11 @@ struct RouteLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LoginLabels {
     result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StoreLabels {
+    kind: &'static str,
 }
 
 /// How a login came out. Wrong passwords and unknown users are told apart here, where only the
@@ -84,6 +92,9 @@ impl Metrics {
             load: Gauge::default(),
             offered: Counter::default(),
             connections: Gauge::default(),
+            store_reachable: Gauge::default(),
+            store_failures: Family::default(),
+            nodes: Gauge::default(),
         };
         let registry = &mut metrics.registry;
         let clone = metrics.requests.clone();
@@ -98,6 +109,11 @@ impl Metrics {
         let clone = metrics.offered.clone();
         registry.register("offered_units", "Units that callers asked for, refused ones too", clone);
         registry.register("connections", "Open connections", metrics.connections.clone());
+        let clone = metrics.store_reachable.clone();
+        registry.register("store_reachable", "1 when the shared store answers", clone);
+        let clone = metrics.store_failures.clone();
+        registry.register("store_failures", "Calls that the shared store failed, by kind", clone);
+        registry.register("nodes", "Live nodes that this one knows", metrics.nodes.clone());
         metrics
     }
 
@@ -122,6 +138,21 @@ impl Metrics {
     #[must_use]
     pub fn connections(&self) -> &Gauge {
         &self.connections
+    }
+
+    /// Whether the shared store answers from now on.
+    pub fn store_reachable(&self, is: bool) {
+        self.store_reachable.set(i64::from(is));
+    }
+
+    /// A call to the shared store failed: `unreachable` or `corrupt`.
+    pub fn store_failed(&self, kind: &'static str) {
+        self.store_failures.get_or_create(&StoreLabels { kind }).inc();
+    }
+
+    /// Live nodes that this one knows, itself among them.
+    pub fn nodes(&self, live: usize) {
+        self.nodes.set(i64::try_from(live).unwrap_or(i64::MAX));
     }
 
     /// All of it as text, with this pod's figures of the moment.
