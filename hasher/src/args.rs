@@ -1,6 +1,6 @@
 //! The command line and the environment. The only reader of both.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -55,6 +55,9 @@ pub struct ServeArgs {
     /// Name of this node; the pod's name in a cluster.
     #[arg(long, env = "HASHER_NODE_NAME", value_name = "NAME", default_value = "local")]
     pub node_name: NodeId,
+    /// Address that other pods reach this one at; the pod's IP in a cluster. Needed with `peers`.
+    #[arg(long, env = "HASHER_POD_IP", value_name = "IP")]
+    pub pod_ip: Option<IpAddr>,
     /// What log lines look like.
     #[arg(long, env = "HASHER_LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,

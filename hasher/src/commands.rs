@@ -18,14 +18,14 @@ use crate::args::{BenchArgs, KeyArgs, PolicyArgs, ServeArgs, VerifyArgs};
 use crate::bench::{USUAL, Wanted, measure};
 use crate::engine::{Arena, compute};
 use crate::formats::{Bounds, Stored};
-use crate::start::{Running, default_lanes, start, user_keys};
+use crate::start::{Running, default_lanes, start_at, user_keys};
 use crate::telemetry::start_logs;
 use crate::work::{Job, Outcome};
 
 /// `hasher serve`: until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// See [`start`].
+/// See [`start_at`].
 pub fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     start_logs(args.log_format, &args.log)?;
     let config = args.configuration()?;
@@ -33,7 +33,7 @@ pub fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let running = start(&config, args.node_name.clone()).await?;
+        let running = start_at(&config, args.node_name.clone(), args.pod_ip).await?;
         say_where(&running, &config)?;
         tokio::select! {
             _ = terminate.recv() => {}

@@ -17,6 +17,7 @@ pub mod formats;
 pub mod lanes;
 pub mod peer;
 pub mod policy;
+pub mod registry;
 pub mod routes;
 pub mod server;
 pub mod start;

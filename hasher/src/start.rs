@@ -1,9 +1,12 @@
 //! Wiring: from a checked configuration to a pod that serves, and its orderly end.
 
 mod memory;
+mod peers;
+mod reload;
+mod store;
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +15,8 @@ use authcluster_contract::config::HasherConfig;
 use authcluster_contract::limits::LANES_MAX;
 use authcluster_contract::node::NodeId;
 use authcluster_contract::user::{UserKeyMaker, UsernameCase};
+use futures::future::OptionFuture;
+use tokio::net::TcpListener;
 
 use crate::auth::Auth;
 use crate::clock;
@@ -19,15 +24,12 @@ use crate::flows::{Service, nobody};
 use crate::formats::Bounds;
 use crate::lanes::{Lanes, LanesConfig};
 use crate::policy::budget::large_kib;
+use crate::registry::SharedTable;
 use crate::routes::{Api, router};
 use crate::server::{Health, Server, ServerTls, admin_router, listen};
-use crate::store::memory::MemoryStore;
-use crate::telemetry::{Metrics, Tasks, chain};
+use crate::telemetry::{Metrics, Tasks};
 use crate::work::{Identity, Local};
-
-/// Time between two looks at files that may have changed. A mounted Secret lags by up to a minute
-/// itself.
-const RELOAD_INTERVAL: Duration = Duration::from_secs(30);
+use peers::PeerPort;
 
 /// A pod that serves.
 pub struct Running {
@@ -37,18 +39,29 @@ pub struct Running {
     pub admin: SocketAddr,
     /// What it says of itself.
     pub local: Arc<Local>,
+    /// The live nodes that it knows; `None` = it is alone.
+    pub nodes: Option<SharedTable>,
     tasks: Tasks,
 }
 
-/// Starts a pod: lanes first, then the listeners, so that whoever can connect is served.
+/// Starts a pod that no other pod has to find.
+///
+/// # Errors
+/// See [`start_at`].
+pub async fn start(config: &HasherConfig, node: NodeId) -> anyhow::Result<Running> {
+    start_at(config, node, None).await
+}
+
+/// Starts a pod: lanes first, then the listeners, so that whoever can connect is served. Other pods
+/// reach it at `pod_ip`. A Redis that does not answer keeps no pod from starting.
 ///
 /// # Errors
 /// The first thing that is missing or makes no sense, with what to do about it.
-pub async fn start(config: &HasherConfig, node: NodeId) -> anyhow::Result<Running> {
-    anyhow::ensure!(
-        config.redis.is_none(),
-        "redis: this version keeps sessions in memory only; remove the table to run alone"
-    );
+pub async fn start_at(
+    config: &HasherConfig,
+    node: NodeId,
+    pod_ip: Option<IpAddr>,
+) -> anyhow::Result<Running> {
     let cost = config.password.argon2id.checked()?;
     let lanes = config.lanes.unwrap_or_else(default_lanes);
     anyhow::ensure!((1..=LANES_MAX).contains(&lanes), "lanes must be between 1 and {LANES_MAX}");
@@ -59,19 +72,24 @@ pub async fn start(config: &HasherConfig, node: NodeId) -> anyhow::Result<Runnin
     let keys = user_keys(config.users.key_file.as_deref(), config.users.case)?;
     let api = listen(config.listen.api).await?;
     let admin = listen(config.listen.admin).await?;
-    let (api_address, admin_address) = (api.local_addr()?, admin.local_addr()?);
+    let peers = PeerPort::open(config).await?;
+    let address = peers::address(peers.as_ref(), pod_ip, api.local_addr()?)?;
 
     let bounds = Bounds {
         memory_kib_max: u32::try_from(large_kib).unwrap_or(u32::MAX).max(cost.memory_kib),
         ..Bounds::default()
     };
-    let identity = Identity { node: node.clone(), address: api_address, lanes, bounds };
+    let identity = Identity { node: node.clone(), address, lanes, bounds };
     let lanes = Lanes::start(LanesConfig { lanes, cost, large_kib })?;
     let local = Arc::new(Local::new(identity, lanes));
     let metrics = Arc::new(Metrics::new());
+    let nobody = Arc::new(nobody(cost, &bounds).map_err(|error| anyhow::anyhow!("{error:?}"))?);
+
+    let tasks = Tasks::default();
+    let shared = store::open(config, &local, &metrics, &tasks)?;
     let service = Service {
-        work: Arc::clone(&local) as _,
-        store: Arc::new(MemoryStore::new()),
+        work: peers::work(config, peers.as_ref(), &shared, &local, (&metrics, &tasks)),
+        store: Arc::clone(&shared.store),
         offered: Arc::clone(local.offered()),
         metrics: Arc::clone(&metrics),
         keys,
@@ -80,29 +98,57 @@ pub async fn start(config: &HasherConfig, node: NodeId) -> anyhow::Result<Runnin
         bounds,
         sessions: config.sessions,
         deadline: Duration::from_millis(u64::from(config.routing.deadline_ms)),
-        nobody: Arc::new(nobody(cost, &bounds).map_err(|error| anyhow::anyhow!("{error:?}"))?),
+        nobody,
     };
-
-    let tasks = Tasks::default();
-    if tls.is_some() || config.clients_file.is_some() {
-        let (auth, tls) = (Arc::clone(&auth), tls.clone());
-        tasks.spawn("reload", reload(auth, config.clients_file.clone(), tls, tasks.clone()));
-    }
+    let files = reload::Files {
+        auth: Arc::clone(&auth),
+        clients: config.clients_file.clone(),
+        tls: tls.clone(),
+        peers: peers.as_ref().map(|peers| peers.tls.clone()),
+    };
+    tasks.spawn("reload", files.keep_current(tasks.clone()));
     let health = Health {
         metrics: Arc::clone(&metrics),
         local: Arc::clone(&local),
+        store: shared.store,
         draining: tasks.draining(),
     };
     let probes = Server { router: admin_router(health), tls: None, metrics: Arc::clone(&metrics) };
-    let calls = Server { router: router(Api { auth, service: Arc::new(service) }), tls, metrics };
-    // Probes are answered until the very end; the API takes nothing new from the drain on.
-    tasks.spawn("admin", probes.serve(admin, tasks.clone(), tasks.stopping().cancelled_owned()));
-    let ending = tasks.clone();
-    tasks.spawn("api", async move {
-        calls.serve(api, ending.clone(), ending.draining().cancelled_owned()).await;
-        ending.stop();
-    });
-    Ok(Running { api: api_address, admin: admin_address, local, tasks })
+    let clone = Arc::clone(&metrics);
+    let calls =
+        Server { router: router(Api { auth, service: Arc::new(service) }), tls, metrics: clone };
+    let handed = peers.map(|peers| peers.serve(Arc::clone(&local), metrics, tasks.clone()));
+    let (api, admin) = Listeners { api, admin }.serve(calls, probes, handed, &tasks)?;
+    Ok(Running { api, admin, local, nodes: shared.table, tasks })
+}
+
+struct Listeners {
+    api: TcpListener,
+    admin: TcpListener,
+}
+
+impl Listeners {
+    /// Serves on both, and says where they are. Probes are answered until the very end; API and
+    /// peers' port take nothing new from the drain on, and the end comes when both are done.
+    fn serve(
+        self,
+        calls: Server,
+        probes: Server,
+        handed: Option<impl Future<Output = ()> + Send + 'static>,
+        tasks: &Tasks,
+    ) -> std::io::Result<(SocketAddr, SocketAddr)> {
+        let Self { api, admin } = self;
+        let addresses = (api.local_addr()?, admin.local_addr()?);
+        let stopped = tasks.stopping().cancelled_owned();
+        tasks.spawn("admin", probes.serve(admin, tasks.clone(), stopped));
+        let ending = tasks.clone();
+        tasks.spawn("api", async move {
+            let called = calls.serve(api, ending.clone(), ending.draining().cancelled_owned());
+            futures::join!(called, OptionFuture::from(handed));
+            ending.stop();
+        });
+        Ok(addresses)
+    }
 }
 
 impl Running {
@@ -145,33 +191,4 @@ pub fn user_keys(file: Option<&Path>, case: UsernameCase) -> anyhow::Result<User
         }
     };
     Ok(UserKeyMaker::new(secret, case)?)
-}
-
-/// Looks at the files again and again; one that cannot be used changes nothing, and is said.
-async fn reload(
-    auth: Arc<Auth>,
-    clients: Option<PathBuf>,
-    tls: Option<Arc<ServerTls>>,
-    tasks: Tasks,
-) {
-    let stopping = tasks.stopping();
-    let mut ticks = tokio::time::interval(RELOAD_INTERVAL);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = stopping.cancelled() => return,
-        }
-        if let Some(path) = &clients {
-            let replaced = read(path).and_then(|text| Ok(auth.replace(&text)?));
-            if let Err(error) = replaced {
-                tracing::error!(
-                    error = format!("{error:#}"),
-                    "the file of callers stays as it was"
-                );
-            }
-        }
-        if let Some(Err(error)) = tls.as_ref().map(|tls| tls.reload()) {
-            tracing::error!(error = chain(&error), "the certificate stays as it was");
-        }
-    }
 }

@@ -1,5 +1,5 @@
 //! The state that pods share, behind one trait: `store/memory.rs` is the store of a pod that is alone,
-//! and one on a Redis Cluster is to come. Every store passes the checks of `store/conformance.rs`.
+//! `store/redis.rs` the one of many. Both pass the checks of `store/conformance.rs`.
 //!
 //! The only place that may name a Redis client. A store decides nothing: rules are in `policy`.
 //! Times to live are durations, and the store's own clock counts them down, so that pods with
@@ -8,6 +8,7 @@
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod memory;
+pub mod redis;
 
 use std::time::Duration;
 
@@ -23,6 +24,9 @@ pub type StoreFuture<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 /// Sessions and the registry of nodes.
 pub trait Store: Send + Sync + 'static {
+    /// Whether the store answers. Costs nothing.
+    fn standing(&self) -> Standing;
+
     /// Keeps a new session. It ends by itself after its idle timeout.
     fn create_session<'a>(
         &'a self,
@@ -58,6 +62,40 @@ pub trait Store: Send + Sync + 'static {
 
     /// Every node that has a record, in order of names.
     fn read_nodes(&self) -> StoreFuture<'_, Vec<NodeEntry>>;
+}
+
+/// Whether the store answers, with the reason when it does not, in words for the team.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It answers.
+    Reachable,
+    /// It answered before.
+    Lost(String),
+    /// It has not answered since this program started.
+    NeverReached(String),
+}
+
+impl Standing {
+    /// Refuses what would fail anyway, before anyone has paid for it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreachable`] unless the store answers.
+    pub fn check(self) -> Result<(), StoreError> {
+        match self {
+            Self::Reachable => Ok(()),
+            Self::Lost(reason) | Self::NeverReached(reason) => {
+                Err(StoreError::Unreachable(reason.into()))
+            }
+        }
+    }
+}
+
+/// The rule of a session's life: it is over when its absolute end has come, and otherwise lives
+/// for its idle timeout, never beyond that end. The script of the Redis store follows it.
+#[must_use]
+pub fn time_left(idle_timeout: Duration, until_end: Duration) -> Option<Duration> {
+    let left = idle_timeout.min(until_end);
+    (!left.is_zero()).then_some(left)
 }
 
 /// A session as it is kept.

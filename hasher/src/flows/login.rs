@@ -27,6 +27,8 @@ impl Service {
         let password = request.password()?;
         if let Some(session) = &request.session {
             Self::check_session(session)?;
+            // Refused before anyone has paid for a hash whose session could not be kept.
+            self.store.standing().check()?;
         }
         let (stored, known) = match &request.encoded {
             Some(encoded) => (Arc::new(Stored::parse(encoded.expose(), &self.bounds)?), true),

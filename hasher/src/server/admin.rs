@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 
+use crate::store::{Standing, Store};
 use crate::telemetry::Metrics;
 use crate::work::Local;
 
@@ -19,6 +20,8 @@ pub struct Health {
     pub metrics: Arc<Metrics>,
     /// This pod's lanes.
     pub local: Arc<Local>,
+    /// Where sessions are.
+    pub store: Arc<dyn Store>,
     /// Ends when the pod takes nothing new.
     pub draining: CancellationToken,
 }
@@ -32,12 +35,18 @@ pub fn admin_router(health: Health) -> Router {
         .with_state(health)
 }
 
-/// Lanes exist before the port is open, so a pod is ready until it drains.
-async fn readyz(State(health): State<Health>) -> (StatusCode, &'static str) {
+/// Lanes exist before the port is open, so a pod is ready once the store has answered, until it
+/// drains. A store that is lost later changes nothing: every pod would be taken out at once, and
+/// with them the hashing that needs no store.
+async fn readyz(State(health): State<Health>) -> (StatusCode, String) {
     if health.draining.is_cancelled() {
-        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
-    } else {
-        (StatusCode::OK, "ok\n")
+        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
+    }
+    match health.store.standing() {
+        Standing::NeverReached(reason) => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("waiting for the shared store: {reason}\n"))
+        }
+        Standing::Reachable | Standing::Lost(_) => (StatusCode::OK, "ok\n".to_owned()),
     }
 }
 

@@ -1,42 +1,40 @@
-//! The store of a pod that is alone: sessions in this process's memory, and no other nodes.
+//! The store of a pod that is alone: sessions and nodes in this process's memory.
 //!
 //! Bounded, because callers decide how many sessions there are: when it is full, ended sessions are
 //! cleared away, and if there is none the new one is refused. Nothing that is valid is evicted.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use authcluster_contract::cost::Units;
 use authcluster_contract::keys::SessionDigest;
+use authcluster_contract::limits::HEARTBEAT_TTL_MS;
 use authcluster_contract::node::{NodeId, NodeRecord};
 use authcluster_contract::user::Realm;
 use futures::FutureExt as _;
 use futures::future::ready;
 
-use super::{LiveSession, NodeEntry, Session, Store, StoreError, StoreFuture};
+use super::{LiveSession, NodeEntry, Session, Standing, Store, StoreError, StoreFuture, time_left};
 use crate::clock;
 
 /// Most sessions at once. With 4 KiB of data each they take some 450 MiB; without, some 40 MiB.
 pub const SESSIONS_MAX: usize = 100_000;
 
-/// Sessions by digest.
+/// Sessions by digest, nodes by name.
 #[derive(Default)]
 pub struct MemoryStore {
     sessions: Mutex<BTreeMap<String, Kept>>,
     sessions_max: usize,
+    records: Mutex<BTreeMap<NodeId, NodeRecord>>,
+    loads: Mutex<BTreeMap<NodeId, (Units, Instant)>>,
 }
 
 struct Kept {
     session: Session,
-    idle_end: Instant,
+    /// When it ends unless it is introspected before.
+    end: Instant,
     absolute_end: Instant,
-}
-
-impl Kept {
-    fn end(&self) -> Instant {
-        self.idle_end.min(self.absolute_end)
-    }
 }
 
 impl MemoryStore {
@@ -49,58 +47,75 @@ impl MemoryStore {
     /// Empty, for at most so many sessions.
     #[must_use]
     pub fn with_room_for(sessions_max: usize) -> Self {
-        Self { sessions: Mutex::default(), sessions_max }
-    }
-
-    /// Every change below is one call on the map, so a panic leaves it whole.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Kept>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+        Self { sessions_max, ..Self::default() }
     }
 
     fn create(&self, digest: &SessionDigest, session: &Session) -> Result<(), StoreError> {
         let now = clock::now();
-        let mut sessions = self.lock();
+        let mut sessions = lock(&self.sessions);
         if sessions.len() >= self.sessions_max {
-            sessions.retain(|_, kept| now < kept.end());
+            sessions.retain(|_, kept| now < kept.end);
         }
         if sessions.len() >= self.sessions_max {
             return Err(StoreError::Full);
         }
-        let idle_end = now + session.idle_timeout;
+        let end = now + session.idle_timeout.min(session.absolute_timeout);
         let absolute_end = now + session.absolute_timeout;
-        let kept = Kept { session: session.clone(), idle_end, absolute_end };
+        let kept = Kept { session: session.clone(), end, absolute_end };
         sessions.insert(digest.as_str().to_owned(), kept);
         Ok(())
     }
 
     fn introspect(&self, digest: &SessionDigest, realm: &Realm) -> Option<LiveSession> {
         let now = clock::now();
-        let mut sessions = self.lock();
+        let mut sessions = lock(&self.sessions);
         let kept = sessions.get_mut(digest.as_str()).filter(|kept| kept.session.realm == *realm)?;
-        if kept.end() <= now {
+        let until_end = kept.absolute_end.saturating_duration_since(now);
+        let left = time_left(kept.session.idle_timeout, until_end).filter(|_| now < kept.end);
+        let Some(expires_in) = left else {
             sessions.remove(digest.as_str());
             return None;
-        }
-        kept.idle_end = now + kept.session.idle_timeout;
+        };
+        kept.end = now + expires_in;
         Some(LiveSession {
             username: kept.session.username.clone(),
             data: kept.session.data.clone(),
-            expires_in: kept.end().saturating_duration_since(now),
+            expires_in,
         })
     }
 
     fn revoke(&self, digest: &SessionDigest, realm: &Realm) -> bool {
         let now = clock::now();
-        let mut sessions = self.lock();
+        let mut sessions = lock(&self.sessions);
         let own = sessions.get(digest.as_str()).is_some_and(|kept| kept.session.realm == *realm);
         if !own {
             return false;
         }
-        sessions.remove(digest.as_str()).is_some_and(|kept| now < kept.end())
+        sessions.remove(digest.as_str()).is_some_and(|kept| now < kept.end)
+    }
+
+    fn nodes(&self) -> Vec<NodeEntry> {
+        let now = clock::now();
+        let loads = lock(&self.loads);
+        let entry = |(node, record): (&NodeId, &NodeRecord)| {
+            let beat = loads.get(node).filter(|(_, end)| now < *end);
+            let load = beat.map(|(load, _)| *load);
+            NodeEntry { node: node.clone(), record: record.clone(), load, weight: None }
+        };
+        lock(&self.records).iter().map(entry).collect()
     }
 }
 
+/// Every change in this file is one call on a map, so a panic leaves it whole.
+fn lock<T>(map: &Mutex<T>) -> MutexGuard<'_, T> {
+    map.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Store for MemoryStore {
+    fn standing(&self) -> Standing {
+        Standing::Reachable
+    }
+
     fn create_session<'a>(
         &'a self,
         digest: &'a SessionDigest,
@@ -125,20 +140,29 @@ impl Store for MemoryStore {
         ready(Ok(self.revoke(digest, realm))).boxed()
     }
 
-    fn announce_node<'a>(&'a self, _: &'a NodeId, _: &'a NodeRecord) -> StoreFuture<'a, ()> {
+    fn announce_node<'a>(
+        &'a self,
+        node: &'a NodeId,
+        record: &'a NodeRecord,
+    ) -> StoreFuture<'a, ()> {
+        lock(&self.records).insert(node.clone(), record.clone());
         ready(Ok(())).boxed()
     }
 
-    fn publish_load<'a>(&'a self, _: &'a NodeId, _: Units) -> StoreFuture<'a, ()> {
+    fn publish_load<'a>(&'a self, node: &'a NodeId, load: Units) -> StoreFuture<'a, ()> {
+        let end = clock::now() + Duration::from_millis(HEARTBEAT_TTL_MS);
+        lock(&self.loads).insert(node.clone(), (load, end));
         ready(Ok(())).boxed()
     }
 
-    fn withdraw_node<'a>(&'a self, _: &'a NodeId) -> StoreFuture<'a, ()> {
+    fn withdraw_node<'a>(&'a self, node: &'a NodeId) -> StoreFuture<'a, ()> {
+        lock(&self.records).remove(node);
+        lock(&self.loads).remove(node);
         ready(Ok(())).boxed()
     }
 
     fn read_nodes(&self) -> StoreFuture<'_, Vec<NodeEntry>> {
-        ready(Ok(Vec::new())).boxed()
+        ready(Ok(self.nodes())).boxed()
     }
 }
 

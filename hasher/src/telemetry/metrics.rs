@@ -29,6 +29,9 @@ pub struct Metrics {
     connections: Gauge,
     forwarded: Family<PeerLabels, Counter>,
     peer_jobs: Family<PeerLabels, Counter>,
+    store_reachable: Gauge,
+    store_failures: Family<StoreLabels, Counter>,
+    nodes: Gauge,
 }
 
 type UnsignedGauge = Gauge<u64, AtomicU64>;
@@ -93,6 +96,11 @@ impl PeerOutcome {
     }
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StoreLabels {
+    kind: &'static str,
+}
+
 /// How a login came out. Wrong passwords and unknown users are told apart here, where only the
 /// team sees it, and nowhere else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +141,9 @@ impl Metrics {
             connections: Gauge::default(),
             forwarded: Family::default(),
             peer_jobs: Family::default(),
+            store_reachable: Gauge::default(),
+            store_failures: Family::default(),
+            nodes: Gauge::default(),
         };
         let registry = &mut metrics.registry;
         let clone = metrics.requests.clone();
@@ -151,6 +162,11 @@ impl Metrics {
         registry.register("forwarded", "Jobs put to peers, by outcome", clone);
         let clone = metrics.peer_jobs.clone();
         registry.register("peer_jobs", "Jobs that peers put to this pod, by outcome", clone);
+        let clone = metrics.store_reachable.clone();
+        registry.register("store_reachable", "1 when the shared store answers", clone);
+        let clone = metrics.store_failures.clone();
+        registry.register("store_failures", "Calls that the shared store failed, by kind", clone);
+        registry.register("nodes", "Live nodes that this one knows", metrics.nodes.clone());
         metrics
     }
 
@@ -185,6 +201,21 @@ impl Metrics {
     #[must_use]
     pub fn connections(&self) -> &Gauge {
         &self.connections
+    }
+
+    /// Whether the shared store answers from now on.
+    pub fn store_reachable(&self, is: bool) {
+        self.store_reachable.set(i64::from(is));
+    }
+
+    /// A call to the shared store failed: `unreachable` or `corrupt`.
+    pub fn store_failed(&self, kind: &'static str) {
+        self.store_failures.get_or_create(&StoreLabels { kind }).inc();
+    }
+
+    /// Live nodes that this one knows, itself among them.
+    pub fn nodes(&self, live: usize) {
+        self.nodes.set(i64::try_from(live).unwrap_or(i64::MAX));
     }
 
     /// All of it as text, with this pod's figures of the moment.

@@ -1,7 +1,5 @@
 //! The conformance checks on paused time, and the bound.
 
-use std::time::Duration;
-
 use authcluster_contract::user::{UserKeyMaker, UsernameCase};
 
 use super::*;

@@ -1,0 +1,49 @@
+//! What a configuration may say.
+
+use super::*;
+
+#[test]
+fn a_seed_is_a_host_and_a_port() {
+    let check = |seed: &str, expect: Option<(&str, u16)>| {
+        let expect = expect.map(|(host, port)| (host.to_owned(), port));
+        assert_eq!(parse_seed(seed), expect, "{seed}");
+    };
+    check("my-redis:6379", Some(("my-redis", 6379)));
+    check("10.0.0.1:1", Some(("10.0.0.1", 1)));
+    check("[::1]:6379", Some(("::1", 6379)));
+    check("::1:6379", None);
+    check("my-redis", None);
+    check("my-redis:0", None);
+    check("my-redis:66000", None);
+    check(":6379", None);
+    check("redis://my-redis:6379", None);
+    check("user@my-redis:6379", None);
+}
+
+#[test]
+fn a_missing_password_is_said_before_the_pod_starts() {
+    let redis = |username: Option<&str>, file: &str| Redis {
+        seeds: vec!["localhost:6379".to_owned()],
+        username: username.map(str::to_owned),
+        password_file: Some(file.into()),
+    };
+    let error = Settings::of(&redis(None, "/nowhere")).unwrap_err();
+    assert!(matches!(error, SettingsError::NoUsername));
+    let error = Settings::of(&redis(Some("hasher"), "/nowhere")).unwrap_err();
+    assert_eq!(error.to_string(), "cannot read redis.password_file /nowhere");
+}
+
+#[test]
+fn nothing_shows_the_password() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "hunter2\n").unwrap();
+    let settings = Settings::of(&Redis {
+        seeds: vec!["localhost:6379".to_owned()],
+        username: Some("hasher".to_owned()),
+        password_file: Some(file.path().into()),
+    })
+    .unwrap();
+    assert_eq!(settings.password().unwrap().unwrap().as_str(), "hunter2");
+    let shown = format!("{settings:?} {:?}", settings.client().unwrap());
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
