@@ -205,16 +205,21 @@ fn taken(
 }
 
 /// What nothing asks for any more: Deployments of pools and tokens of callers that are gone. Nothing
-/// that holds data is ever deleted here.
+/// that holds data is ever deleted here, and no hasher that serves before those that are asked for do.
 fn deletes(wanted: &Validated, kubernetes: &KubernetesSeen) -> Vec<ObjectRef> {
     let interest = names::names_of_interest(wanted);
+    let successors_serve = wanted.pools.iter().all(|pool| {
+        let name = names::deployment(&wanted.name, pool.name.as_deref());
+        let seen = kubernetes.workloads.get(&ObjectRef { kind: ObjectKind::Deployment, name });
+        seen.is_some_and(|seen| i64::from(seen.ready) >= i64::from(pool.replicas))
+    });
     let token_prefix = names::token(&wanted.name, "");
     kubernetes
         .owned
         .iter()
         .filter(|object| !interest.contains(object))
         .filter(|object| match object.kind {
-            ObjectKind::Deployment => true,
+            ObjectKind::Deployment => successors_serve,
             ObjectKind::Secret => object.name.starts_with(&token_prefix),
             ObjectKind::ConfigMap
             | ObjectKind::Service

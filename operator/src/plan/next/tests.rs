@@ -274,29 +274,25 @@ fn a_pool_that_is_gone_serves_until_the_others_do() {
         "",
         move_to_pools(0),
         expect![[r#"
-        delete Deployment login-hasher
-        event Delete: deleting Deployment login-hasher, which nothing asks for
-        warning Progressing: waiting: 3 of 3 hashers serve, some of an older revision
-        Ready False Progressing
-        Reconciling True Progressing
-        Stalled False Progressing
-        waiting: 3 of 3 hashers serve, some of an older revision
-        again in 15000 ms
-    "#]],
+            warning Progressing: waiting: 3 of 3 hashers serve, some of an older revision
+            Ready False Progressing
+            Reconciling True Progressing
+            Stalled False Progressing
+            waiting: 3 of 3 hashers serve, some of an older revision
+            again in 15000 ms
+        "#]],
     );
     check(
         "",
         move_to_pools(1),
         expect![[r#"
-        delete Deployment login-hasher
-        event Delete: deleting Deployment login-hasher, which nothing asks for
-        warning Progressing: waiting: 3 of 3 hashers serve, some of an older revision
-        Ready False Progressing
-        Reconciling True Progressing
-        Stalled False Progressing
-        waiting: 3 of 3 hashers serve, some of an older revision
-        again in 15000 ms
-    "#]],
+            warning Progressing: waiting: 3 of 3 hashers serve, some of an older revision
+            Ready False Progressing
+            Reconciling True Progressing
+            Stalled False Progressing
+            waiting: 3 of 3 hashers serve, some of an older revision
+            again in 15000 ms
+        "#]],
     );
     check(
         "",
