@@ -96,7 +96,10 @@ impl fmt::Display for Quantity {
 impl<'de> Deserialize<'de> for Quantity {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged)]
+        #[serde(
+            untagged,
+            expecting = "an amount is a whole number, or text such as \"1.5\", \"500m\" or \"512Mi\""
+        )]
         enum Form {
             Whole(i64),
             Text(String),
