@@ -14,6 +14,8 @@ mod next;
 pub mod objects;
 pub mod preview;
 pub mod redis_objects;
+#[cfg(test)]
+mod sample;
 pub mod secrets;
 pub mod seen;
 pub mod status;

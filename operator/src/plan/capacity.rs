@@ -2,7 +2,8 @@
 //!
 //! A weight is what the node measured of itself, times its pool's share. It is zero when the pod is on
 //! its way out, or its Kubernetes node is cordoned, not ready or short of memory: then routers send
-//! nothing new. Never are all weights zero: that would only tell every router to do what it thinks
+//! nothing new. A measured speed is never twice the same, so a weight stands until it is wrong by a
+//! tenth: routers keep the homes of users, and nothing is written in the steady state. Never are all weights zero: that would only tell every router to do what it thinks
 //! best, so the ones that still stand keep theirs. This protects against a drain of everything, not
 //! against hashers that lie about their speed: they are trusted with passwords already.
 
@@ -50,7 +51,7 @@ pub fn plan_capacity(wanted: &Validated, observed: &Observed) -> Capacity {
         }
     };
     let kubernetes = &observed.kubernetes;
-    let desired = desired(wanted, kubernetes, nodes);
+    let desired = desired(wanted, kubernetes, nodes, weights);
     let gone = nodes
         .keys()
         .chain(weights.keys())
@@ -94,12 +95,18 @@ fn desired(
     wanted: &Validated,
     kubernetes: &KubernetesSeen,
     nodes: &BTreeMap<NodeId, NodeRecord>,
+    standing: &BTreeMap<NodeId, Weight>,
 ) -> BTreeMap<NodeId, Weight> {
     let offered: Vec<(NodeId, &PodSeen, Weight)> = nodes
         .iter()
         .filter_map(|(node, record)| {
             let pod = kubernetes.hasher_pods.get(node.as_str())?;
-            Some((node.clone(), pod, offer(wanted, pod, record)))
+            let standing = standing.get(node).copied();
+            let weight = match offer(wanted, pod, record) {
+                Some(offered) => steady(standing, offered),
+                None => standing.unwrap_or(Weight::DRAIN),
+            };
+            Some((node.clone(), pod, weight))
         })
         .collect();
     let weigh = |may_serve: &dyn Fn(&PodSeen) -> bool| -> BTreeMap<NodeId, Weight> {
@@ -119,15 +126,24 @@ fn desired(
     if some_serve(&staying) { staying } else { BTreeMap::new() }
 }
 
-/// What the node can sustain, times its pool's share. A pod of a pool that is gone ends soon.
-fn offer(wanted: &Validated, pod: &PodSeen, record: &NodeRecord) -> Weight {
+/// What the node can sustain, times its pool's share. `None` for a pod of a pool that is gone: it keeps
+/// what it has until its successors serve.
+fn offer(wanted: &Validated, pod: &PodSeen, record: &NodeRecord) -> Option<Weight> {
     let pool = pod.pool.as_deref();
-    let percent = wanted
-        .pools
-        .iter()
-        .find(|candidate| Some(candidate.label()) == pool)
-        .map_or(0, |pool| pool.capacity_percent);
-    Weight::from_capacity(record.capacity().saturating_mul(u64::from(percent)) / 100)
+    let pool = wanted.pools.iter().find(|candidate| Some(candidate.label()) == pool)?;
+    let share = record.capacity().saturating_mul(u64::from(pool.capacity_percent)) / 100;
+    Some(Weight::from_capacity(share))
+}
+
+/// The weight that stands, unless it is wrong by a tenth or more, or one of the two is a drain.
+fn steady(standing: Option<Weight>, offered: Weight) -> Weight {
+    match standing {
+        Some(standing) if !standing.is_drain() && !offered.is_drain() => {
+            let change = standing.get().abs_diff(offered.get());
+            if change.saturating_mul(10) < standing.get() { standing } else { offered }
+        }
+        Some(_) | None => offered,
+    }
 }
 
 /// Whether the pod's Kubernetes node is to get work. A node that is gone is not.

@@ -18,8 +18,8 @@ pub enum Unsafe {
     /// A Redis step without knowledge of Redis.
     #[error("a step on Redis without knowing its state")]
     StepOnUnknown,
-    /// Weights without knowledge of those that stand.
-    #[error("weights would change without knowing those that stand")]
+    /// Weights without knowledge of the hashers, or of the weights that stand.
+    #[error("weights would change without knowing the hashers and the weights that stand")]
     WeightsOnUnknown,
     /// All weights would be zero.
     #[error("every hasher's weight would be zero")]
@@ -41,7 +41,7 @@ pub fn check(plan: &Plan, wanted: &Validated, observed: &Observed) -> Result<(),
     if plan.redis_step.is_some() && observed.redis.known().is_none() {
         return Err(Unsafe::StepOnUnknown);
     }
-    check_weights(&plan.weights, &observed.weights)?;
+    check_weights(&plan.weights, observed)?;
     let interest = names::names_of_interest(wanted);
     let token_prefix = names::token(&wanted.name, "");
     for object in &plan.deletes {
@@ -65,12 +65,14 @@ pub fn check(plan: &Plan, wanted: &Validated, observed: &Observed) -> Result<(),
 /// Whether some hasher is left with a weight, if one had it.
 fn check_weights(
     changes: &BTreeMap<NodeId, Option<Weight>>,
-    seen: &Known<BTreeMap<NodeId, Weight>>,
+    observed: &Observed,
 ) -> Result<(), Unsafe> {
     if changes.is_empty() {
         return Ok(());
     }
-    let Known::Known(seen) = seen else { return Err(Unsafe::WeightsOnUnknown) };
+    let (Known::Known(_), Known::Known(seen)) = (&observed.nodes, &observed.weights) else {
+        return Err(Unsafe::WeightsOnUnknown);
+    };
     let mut after = seen.clone();
     for (node, weight) in changes {
         match weight {

@@ -13,6 +13,7 @@ use super::status::{Picture, Progress, plan_status};
 use super::topology::{self, Next, PodAt, PodName, RedisHealth, Storage, Wanted};
 use super::{EventNote, Plan, Validated, names};
 use crate::api::AuthClusterStatus;
+use crate::api::conditions::Reason;
 use crate::api::spec::StorageKind;
 
 /// Pause after a Redis step, in milliseconds: gossip between nodes takes some of its ticks of 100 ms.
@@ -204,16 +205,21 @@ fn taken(
 }
 
 /// What nothing asks for any more: Deployments of pools and tokens of callers that are gone. Nothing
-/// that holds data is ever deleted here.
+/// that holds data is ever deleted here, and no hasher that serves before those that are asked for do.
 fn deletes(wanted: &Validated, kubernetes: &KubernetesSeen) -> Vec<ObjectRef> {
     let interest = names::names_of_interest(wanted);
+    let successors_serve = wanted.pools.iter().all(|pool| {
+        let name = names::deployment(&wanted.name, pool.name.as_deref());
+        let seen = kubernetes.workloads.get(&ObjectRef { kind: ObjectKind::Deployment, name });
+        seen.is_some_and(|seen| i64::from(seen.ready) >= i64::from(pool.replicas))
+    });
     let token_prefix = names::token(&wanted.name, "");
     kubernetes
         .owned
         .iter()
         .filter(|object| !interest.contains(object))
         .filter(|object| match object.kind {
-            ObjectKind::Deployment => true,
+            ObjectKind::Deployment => successors_serve,
             ObjectKind::Secret => object.name.starts_with(&token_prefix),
             ObjectKind::ConfigMap
             | ObjectKind::Service
@@ -243,6 +249,8 @@ fn events(plan: &Plan, previous: Option<&AuthClusterStatus>) -> Vec<EventNote> {
     if let Some(step) = &plan.redis_step {
         events.push(note(false, step.name(), step.to_string()));
     }
+    let stalled =
+        plan.status.conditions.iter().any(|it| it.type_ == "Stalled" && it.status == "True");
     for condition in &plan.status.conditions {
         let before = previous
             .into_iter()
@@ -252,6 +260,10 @@ fn events(plan: &Plan, previous: Option<&AuthClusterStatus>) -> Vec<EventNote> {
         let (warning, told) = match (condition.type_.as_str(), condition.status.as_str()) {
             ("Stalled" | "FeaturesPending", "True") => (true, true),
             ("Ready", "True") => (false, true),
+            // Being deleted is no trouble, and a stall says the same in its own event.
+            ("Ready", "False") if stalled || condition.reason == Reason::Deleting.to_string() => {
+                (true, false)
+            }
             ("Ready", "False") => (true, before.is_some_and(|before| before.status == "True")),
             _ => (false, false),
         };

@@ -41,7 +41,7 @@ pub struct Objects {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum NotReady {
     /// A Secret that it needs is not there, or lacks a key.
-    #[error("Secret {secret} has no key {key}")]
+    #[error("Secret {secret} is not there, or has no key {key}")]
     Secret {
         /// The Secret.
         secret: String,

@@ -93,9 +93,6 @@ pub(super) fn stateful_set(
     shard: u16,
     digests: &Digests,
 ) -> Result<StatefulSet, NotReady> {
-    for user in names::REDIS_USERS {
-        digests.of(&names::redis_users(&wanted.name), user)?;
-    }
     let labels = with(labels_of(wanted), LABEL_SHARD, &shard.to_string());
     let selector =
         with(selector_labels(&wanted.name, COMPONENT_REDIS), LABEL_SHARD, &shard.to_string());
@@ -117,7 +114,7 @@ pub(super) fn stateful_set(
                 rolling_update: None,
             }),
             selector: metadata::selector(selector.clone()),
-            template: pod::template(wanted, labels, selector),
+            template: pod::template(wanted, labels, selector, digests)?,
             persistent_volume_claim_retention_policy: persistent.then_some(retention),
             volume_claim_templates: persistent.then(|| vec![claim(wanted, shard)]),
             ..StatefulSetSpec::default()

@@ -78,6 +78,8 @@ pub fn plan_status(
         Said::yes(Reason::AsSpecified, "everything is as specified, and serves".to_owned())
     } else if stalled.truth == Truth::True {
         Said::no(stalled.reason, stalled.message.clone())
+    } else if picture.progress == Progress::Deleting {
+        Said::no(Reason::Deleting, words.clone())
     } else {
         let cause =
             [&redis, &hashers, &capacity].into_iter().find(|said| said.truth != Truth::True);

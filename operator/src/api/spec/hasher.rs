@@ -39,7 +39,8 @@ pub struct HasherSpec {
     pub autoscaling: Option<Autoscaling>,
 
     /// Groups of hashers on different nodes, each a Deployment `NAME-hasher-POOL`. Without any: one
-    /// Deployment `NAME-hasher` of `replicas` pods. A pool that is removed from the list is deleted.
+    /// Deployment `NAME-hasher` of `replicas` pods. A pool that is removed from the list is
+    /// deleted once all pods of the others serve.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub pools: Vec<PoolSpec>,
@@ -95,7 +96,10 @@ impl fmt::Display for Quantity {
 impl<'de> Deserialize<'de> for Quantity {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged)]
+        #[serde(
+            untagged,
+            expecting = "an amount is a whole number, or text such as \"1.5\", \"500m\" or \"512Mi\""
+        )]
         enum Form {
             Whole(i64),
             Text(String),

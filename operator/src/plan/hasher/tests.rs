@@ -1,1 +1,163 @@
-//! Tests.
+//! The hashers' objects: read by the code that the hasher reads them with, and sized so that it starts.
+
+use std::net::IpAddr;
+
+use authcluster_contract::config::{Clients, HasherConfig, Scope};
+use authcluster_contract::cost::Argon2idPolicy;
+use k8s_openapi::api::core::v1::{Container, PodSpec};
+
+use super::super::sample::{digest, digests, settings, wanted};
+use super::super::validate::{Settings, validate};
+use super::*;
+
+fn toml(wanted: &Validated) -> HasherConfig {
+    let data = config_map(wanted).unwrap().data.unwrap();
+    HasherConfig::from_toml(&data[KEY_HASHER_CONFIG]).unwrap()
+}
+
+fn pod(spec: &str) -> PodSpec {
+    let wanted = wanted(spec);
+    let deployment = deployment(&wanted, &wanted.pools[0], &digests(&wanted)).unwrap();
+    deployment.spec.unwrap().template.spec.unwrap()
+}
+
+fn hasher_of(pod: &PodSpec) -> &Container {
+    pod.containers.first().unwrap()
+}
+
+#[test]
+fn the_file_says_what_the_resource_says() {
+    let said = toml(&wanted(
+        "{password: {argon2id: {memoryMiB: 32, iterations: 3, parallelism: 2}}, \
+         users: {case: Sensitive}, sessions: {idleTimeoutSeconds: 60}, \
+         routing: {refuseAfterMs: 40, deadlineMs: 900}}",
+    ));
+    let policy = Argon2idPolicy { memory_mib: 32, iterations: 3, parallelism: 2 };
+    assert_eq!(said.password.argon2id, policy);
+    assert_eq!(format!("{:?}", said.users.case), "Sensitive");
+    assert_eq!(said.sessions.idle_timeout_seconds, 60);
+    assert_eq!((said.routing.refuse_after_ms, said.routing.deadline_ms), (40, 900));
+    assert_eq!(said.lanes, None, "each pool says it in its pods' environment");
+    assert_eq!(said.listen.api.to_string(), "0.0.0.0:8443");
+    assert_eq!(said.listen.admin.to_string(), "0.0.0.0:9090");
+    let peers = said.peers.unwrap();
+    assert_eq!(peers.listen.to_string(), "0.0.0.0:8444");
+    assert_eq!(peers.name, "hasher.login.shop.authcluster.dev");
+    assert_eq!(said.redis.unwrap().username.as_deref(), Some("hasher"));
+    let ipv6 = Settings { ipv6: true, ..settings() };
+    let ipv6 = validate(&super::super::sample::cluster(""), &ipv6).unwrap();
+    assert_eq!(toml(&ipv6).listen.api.ip(), "::".parse::<IpAddr>().unwrap());
+}
+
+#[test]
+fn every_file_that_it_names_is_mounted() {
+    let pod = pod("");
+    let folder = &hasher_of(&pod).volume_mounts.as_ref().unwrap()[0].mount_path;
+    let volumes = pod.volumes.clone().unwrap();
+    let mut mounted = Vec::new();
+    for source in volumes[0].projected.as_ref().unwrap().sources.as_ref().unwrap() {
+        let of_map = source.config_map.as_ref().and_then(|it| it.items.clone());
+        let of_secret = source.secret.as_ref().and_then(|it| it.items.clone());
+        let items = of_map.or(of_secret).unwrap();
+        mounted.extend(items.iter().map(|item| format!("{folder}/{}", item.path)));
+    }
+    let said = toml(&wanted(""));
+    let (tls, peers, redis) = (said.tls.unwrap(), said.peers.unwrap(), said.redis.unwrap());
+    let named = [
+        said.clients_file.unwrap(),
+        said.users.key_file.unwrap(),
+        redis.password_file.unwrap(),
+        tls.certificate_file,
+        tls.private_key_file,
+        peers.tls.certificate_file,
+        peers.tls.private_key_file,
+        peers.ca_file,
+    ];
+    for file in named.iter().map(|file| file.display().to_string()) {
+        assert!(mounted.contains(&file), "{file} of {mounted:?}");
+    }
+    let config = hasher_of(&pod).args.as_ref().unwrap().last().unwrap();
+    assert!(mounted.contains(config), "{config}");
+    assert_eq!(mounted.len(), named.len() + 1);
+}
+
+#[test]
+fn callers_are_known_by_digests() {
+    let wanted = wanted(
+        "{clients: [{name: web, realm: shop, scopes: [Login, Hash, Login]}, \
+         {name: app, tokenSecretRef: {name: theirs, key: bearer}}]}",
+    );
+    let secret = clients_secret(&wanted, &digests(&wanted)).unwrap();
+    let text = String::from_utf8(secret.data.unwrap()[KEY_CLIENTS].0.clone()).unwrap();
+    let read: Clients = toml::from_str(&text).unwrap();
+    let [web, app] = read.clients.as_slice() else { panic!("two callers") };
+    assert_eq!((web.name.as_str(), web.realm.as_str()), ("web", "shop"));
+    assert_eq!(web.scopes, [Scope::Hash, Scope::Login]);
+    assert_eq!(web.token_sha256, [digest("login-token-web/token")]);
+    assert_eq!((app.realm.as_str(), app.scopes.len()), ("default", 5));
+    assert_eq!(app.token_sha256, [digest("theirs/bearer")]);
+}
+
+#[test]
+fn a_pod_knows_its_name_its_address_and_its_threads() {
+    let pod = pod("{hasher: {resources: {requests: {cpu: 6}}}}");
+    let container = hasher_of(&pod);
+    let env = container.env.clone().unwrap();
+    let field = |name: &str| {
+        let variable = env.iter().find(|it| it.name == name).unwrap();
+        let source = variable.value_from.clone().and_then(|from| from.field_ref);
+        variable.value.clone().or(source.map(|field| field.field_path)).unwrap()
+    };
+    assert_eq!(field("HASHER_NODE_NAME"), "metadata.name");
+    assert_eq!(field("HASHER_POD_IP"), "status.podIP");
+    assert_eq!(field("HASHER_LANES"), "6");
+    assert_eq!(container.name, "hasher");
+}
+
+#[test]
+fn a_pod_has_time_to_start_and_to_end() {
+    let pod = pod("");
+    let container = hasher_of(&pod);
+    let path = |probe: &Option<k8s_openapi::api::core::v1::Probe>| {
+        probe.clone().unwrap().http_get.unwrap().path.unwrap()
+    };
+    assert_eq!(path(&container.startup_probe), "/livez");
+    assert_eq!(path(&container.liveness_probe), "/livez");
+    assert_eq!(path(&container.readiness_probe), "/readyz");
+    let startup = container.startup_probe.clone().unwrap();
+    let seconds = startup.period_seconds.unwrap() * startup.failure_threshold.unwrap();
+    assert_eq!(seconds, 60, "calibration and the first look at Redis");
+    let drain = container.lifecycle.clone().unwrap().pre_stop.unwrap().sleep.unwrap().seconds;
+    // The hasher's own grace for open requests is 20 s.
+    assert!(pod.termination_grace_period_seconds.unwrap() > drain + 20);
+}
+
+#[test]
+fn pods_spread_and_a_roll_out_leaves_some() {
+    let wanted = wanted("{hasher: {pools: [{name: a, replicas: 3}, {name: b}]}}");
+    let of = |index: usize| {
+        deployment(&wanted, &wanted.pools[index], &digests(&wanted)).unwrap().spec.unwrap()
+    };
+    let rolling = |index| of(index).strategy.unwrap().rolling_update.unwrap();
+    assert_eq!(rolling(0).max_unavailable, Some(IntOrString::Int(1)));
+    assert_eq!(rolling(1).max_unavailable, Some(IntOrString::Int(0)), "the only pod stays");
+    let spread = of(0).template.spec.unwrap().topology_spread_constraints.unwrap();
+    assert_eq!(spread[0].topology_key, "kubernetes.io/hostname");
+    assert_eq!(spread[0].label_selector, Some(of(0).selector));
+    assert_eq!(of(0).replicas, Some(3));
+}
+
+#[test]
+fn ways_in_lead_to_ready_pods_and_peers_also_to_others() {
+    let [api, peers] = services(&wanted("")).map(|service| service.spec.unwrap());
+    assert_eq!(api.publish_not_ready_addresses, None);
+    assert_eq!(api.cluster_ip, None);
+    assert_eq!(peers.publish_not_ready_addresses, Some(true));
+    assert_eq!(peers.cluster_ip.as_deref(), Some("None"));
+    let container = pod("").containers[0].clone();
+    let named: Vec<_> = container.ports.unwrap().into_iter().map(|it| it.name.unwrap()).collect();
+    for port in api.ports.into_iter().chain(peers.ports).flatten() {
+        let Some(IntOrString::String(target)) = port.target_port else { panic!("by name") };
+        assert!(named.contains(&target), "{target}");
+    }
+}

@@ -8,10 +8,11 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
+use super::super::Validated;
 use super::super::metadata::{self, Labels, selector, selector_labels};
 use super::super::names::{self, KEY_REDIS_CONFIG, REDIS_USERS};
+use super::super::objects::{self, Digests, NotReady};
 use super::super::validate::ProgramResources;
-use super::super::{Validated, objects};
 use super::{PORT_NAME_BUS, PORT_NAME_REDIS, config};
 use crate::api::names::{
     ANNOTATION_CONFIG, COMPONENT_REDIS, CONTAINER_REDIS, PORT_REDIS, PORT_REDIS_BUS,
@@ -36,9 +37,13 @@ const HOSTNAME: &str = "kubernetes.io/hostname";
 const TERMINATION_SECONDS: i64 = 60;
 
 /// The template of a shard's pods.
-pub(super) fn template(wanted: &Validated, labels: Labels, selected: Labels) -> PodTemplateSpec {
-    let annotations =
-        [(ANNOTATION_CONFIG.to_owned(), objects::checksum(&[config::redis_conf(wanted)]))].into();
+pub(super) fn template(
+    wanted: &Validated,
+    labels: Labels,
+    selected: Labels,
+    digests: &Digests,
+) -> Result<PodTemplateSpec, NotReady> {
+    let annotations = [(ANNOTATION_CONFIG.to_owned(), checksum(wanted, digests)?)].into();
     let apart = PodAffinityTerm {
         label_selector: Some(selector(selected)),
         topology_key: HOSTNAME.to_owned(),
@@ -72,7 +77,18 @@ pub(super) fn template(wanted: &Validated, labels: Labels, selected: Labels) -> 
         volumes: Some(volumes(wanted)),
         ..PodSpec::default()
     };
-    PodTemplateSpec { metadata: Some(metadata::template(labels, annotations)), spec: Some(spec) }
+    let metadata = metadata::template(labels, annotations);
+    Ok(PodTemplateSpec { metadata: Some(metadata), spec: Some(spec) })
+}
+
+/// Digest of everything that the agent reads at the server's start.
+fn checksum(wanted: &Validated, digests: &Digests) -> Result<String, NotReady> {
+    let users = names::redis_users(&wanted.name);
+    let mut parts = vec![config::redis_conf(wanted)];
+    for user in REDIS_USERS {
+        parts.push(digests.of(&users, user)?.to_owned());
+    }
+    Ok(objects::checksum(&parts))
 }
 
 /// Copies the agent to where the Redis container finds it, whatever its image holds.

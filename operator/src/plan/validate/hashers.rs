@@ -213,8 +213,9 @@ fn memory(
     let limit_bytes = bytes(limit).map_err(|error| format!("{at}.limits.memory: {error}"))?;
     let request_bytes = bytes(request).map_err(|error| format!("{at}.requests.memory: {error}"))?;
     if limit_bytes < needed_mib * MIB {
+        let field = if limits.memory.is_some() { "limits" } else { "requests" };
         return Err(format!(
-            "{at}.limits.memory is {limit}: {lanes} hashing threads (one for each whole CPU requested) x \
+            "{at}.{field}.memory is {limit}: {lanes} hashing threads (one for each whole CPU requested) x \
              {arena_mib} MiB (spec.password.argon2id.memoryMiB) + {OVERHEAD_MIB} MiB = {needed_mib} MiB are needed"
         ));
     }
