@@ -75,7 +75,8 @@ impl Cluster {
         Self::start_with(&options, shards, replicas_per_shard).await
     }
 
-    async fn start_with(
+    /// Like [`Cluster::start`], with these pods.
+    pub(crate) async fn start_with(
         options: &PodOptions,
         shards: u16,
         replicas_per_shard: u16,
@@ -213,8 +214,9 @@ impl Cluster {
     }
 
     /// The id of a pod that answers.
-    pub(crate) async fn id(&self, pod: &PodName) -> RedisId {
-        self.states().await[pod].id.clone()
+    pub(crate) async fn id(&self, pod: &PodName) -> anyhow::Result<RedisId> {
+        let state = self.states().await.remove(pod);
+        state.map(|state| state.id).with_context(|| format!("{pod} does not answer"))
     }
 
     /// The primary of a shard.

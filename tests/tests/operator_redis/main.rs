@@ -7,4 +7,7 @@ mod forming;
 mod handover;
 mod healing;
 mod refusals;
+mod scenario;
+#[cfg(feature = "needs-cluster")]
+mod versions;
 mod weights;
