@@ -239,9 +239,18 @@ impl Cluster {
     /// Sessions in every shard, as a hasher writes them. Each is confirmed by a replica, if there are
     /// any: only then can nothing that is killed take it along.
     pub(crate) async fn write_sessions(&self, count: usize) -> anyhow::Result<Vec<String>> {
+        self.write_sessions_of("a-test", count).await
+    }
+
+    /// Like [`Cluster::write_sessions`], with keys of their own.
+    pub(crate) async fn write_sessions_of(
+        &self,
+        name: &str,
+        count: usize,
+    ) -> anyhow::Result<Vec<String>> {
         let owners = self.owners().await?;
         let keys: Vec<String> =
-            (0..count).map(|index| format!("session:{{{index}}}:of-a-test")).collect();
+            (0..count).map(|index| format!("session:{{{index}}}:of-{name}")).collect();
         for key in &keys {
             let owner = owners.owner(key)?.pod;
             let pod = self.pods.get(owner).context("the owner")?;

@@ -2,6 +2,7 @@
 //! starts. What Kubernetes adds, pods and their addresses, is told by the test.
 
 mod agent;
+mod chaos;
 mod cluster;
 mod forming;
 mod handover;
