@@ -32,6 +32,7 @@ test-apiserver: tools ## Tests on a real API server without nodes (root).
 	$(CARGO) test --locked --package authcluster-tests --features needs-apiserver --test apiserver
 
 test-lab: tools ## Tests on a real Kubernetes in network namespaces (root).
+	$(CARGO) test --locked --package authcluster-tests --features needs-redis,needs-cluster --test operator-redis versions
 	$(CARGO) test --locked --package authcluster-lab --features needs-lab --test machine
 
 lab: tools ## Brings up a real Kubernetes with three nodes on this machine (root).

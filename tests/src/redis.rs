@@ -5,6 +5,7 @@
 //! can be compared.
 
 mod formation;
+pub mod images;
 pub mod pods;
 mod server;
 

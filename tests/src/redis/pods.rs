@@ -4,7 +4,6 @@
 //! The addresses are of 127.77.0.0/16, all of which is loopback in Linux. So all servers listen on the
 //! same port, and a node is known by its address alone, as in Kubernetes.
 
-use std::ffi::OsString;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -41,8 +40,8 @@ pub fn password(user: &str) -> String {
 pub struct PodOptions {
     /// The agent.
     pub agent: PathBuf,
-    /// Folders in which the agent looks for a server; those of this process when empty.
-    pub path: OsString,
+    /// A folder in which the agent looks for a server before those of the PATH.
+    pub path: Option<PathBuf>,
     /// The part of redis.conf that all pods share.
     pub config: String,
     /// Longest wait of an emptied primary for its replica, in seconds.
@@ -57,7 +56,7 @@ impl PodOptions {
     pub fn of(agent: &Path) -> Self {
         Self {
             agent: agent.to_owned(),
-            path: OsString::new(),
+            path: None,
             config: "cluster-node-timeout 1000\nsave \"\"\nappendonly yes\n\
                      appendfsync always\nrepl-diskless-sync-delay 0\n"
                 .to_owned(),
@@ -91,7 +90,7 @@ impl RedisPod {
     /// No server, with the command that installs one; no free address.
     pub fn new(options: &PodOptions) -> anyhow::Result<Self> {
         anyhow::ensure!(
-            !options.path.is_empty() || is_on_path("redis-server"),
+            options.path.is_some() || is_on_path("redis-server"),
             "redis-server is not on the PATH: apt-get install redis-server"
         );
         let folder = tempfile::Builder::new().prefix("authcluster-redis-pod-").tempdir()?;
@@ -167,8 +166,9 @@ impl RedisPod {
             .env("REDIS_AGENT_DATA", folder.join("data"))
             .env("REDIS_AGENT_RUN", folder.join("run"))
             .env("REDIS_AGENT_HOLD_SECONDS", self.options.hold_seconds.to_string());
-        if !self.options.path.is_empty() {
-            command.env("PATH", &self.options.path);
+        if let Some(path) = &self.options.path {
+            // Of Debian's folders, those that hold what starts the agent.
+            command.env("PATH", format!("{}:/usr/bin:/bin", path.display()));
         }
     }
 

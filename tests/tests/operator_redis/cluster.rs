@@ -75,7 +75,8 @@ impl Cluster {
         Self::start_with(&options, shards, replicas_per_shard).await
     }
 
-    async fn start_with(
+    /// Like [`Cluster::start`], with these pods.
+    pub(crate) async fn start_with(
         options: &PodOptions,
         shards: u16,
         replicas_per_shard: u16,
@@ -213,8 +214,9 @@ impl Cluster {
     }
 
     /// The id of a pod that answers.
-    pub(crate) async fn id(&self, pod: &PodName) -> RedisId {
-        self.states().await[pod].id.clone()
+    pub(crate) async fn id(&self, pod: &PodName) -> anyhow::Result<RedisId> {
+        let state = self.states().await.remove(pod);
+        state.map(|state| state.id).with_context(|| format!("{pod} does not answer"))
     }
 
     /// The primary of a shard.
@@ -237,9 +239,18 @@ impl Cluster {
     /// Sessions in every shard, as a hasher writes them. Each is confirmed by a replica, if there are
     /// any: only then can nothing that is killed take it along.
     pub(crate) async fn write_sessions(&self, count: usize) -> anyhow::Result<Vec<String>> {
+        self.write_sessions_of("a-test", count).await
+    }
+
+    /// Like [`Cluster::write_sessions`], with keys of their own.
+    pub(crate) async fn write_sessions_of(
+        &self,
+        name: &str,
+        count: usize,
+    ) -> anyhow::Result<Vec<String>> {
         let owners = self.owners().await?;
         let keys: Vec<String> =
-            (0..count).map(|index| format!("session:{{{index}}}:of-a-test")).collect();
+            (0..count).map(|index| format!("session:{{{index}}}:of-{name}")).collect();
         for key in &keys {
             let owner = owners.owner(key)?.pod;
             let pod = self.pods.get(owner).context("the owner")?;

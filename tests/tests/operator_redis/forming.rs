@@ -1,9 +1,13 @@
 //! A cluster is formed step by step, whatever comes between two steps, and only once.
 
+use std::path::Path;
+
 use authcluster_contract::slots::SlotSet;
 use authcluster_operator::plan::topology::{Link, Role};
+use authcluster_tests::redis::pods::PodOptions;
 
-use crate::cluster::{Cluster, pod_name};
+use crate::cluster::{AGENT, Cluster, pod_name};
+use crate::scenario::live;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_shards_form_with_a_replica_each_on_another_node() -> anyhow::Result<()> {
@@ -25,4 +29,11 @@ async fn three_shards_form_with_a_replica_each_on_another_node() -> anyhow::Resu
     assert_eq!(owned, SlotSet::all());
     let keys = cluster.write_sessions(20).await?;
     cluster.assert_sessions(&keys).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_lives_through_everything_in_turn() -> anyhow::Result<()> {
+    let said = live(&PodOptions::of(Path::new(AGENT))).await?;
+    assert!(said.contains("cluster"), "{said}");
+    Ok(())
 }

@@ -121,14 +121,14 @@ async fn an_emptied_primary_whose_replica_is_gone_as_well_does_not_wait_for_ever
     let primary = cluster.primary(1).await?;
     let replica = other(&primary, 1);
     let keys = cluster.write_sessions(20).await?;
-    let id = cluster.id(&primary).await;
+    let id = cluster.id(&primary).await?;
     cluster.pod(&replica)?.kill()?;
     cluster.pod(&primary)?.kill()?;
     cluster.pod(&primary)?.lose_data(true)?;
     cluster.pod(&primary)?.started().await?;
     let log = cluster.pods[&primary].log();
     assert!(log.contains("no replica has taken over in time; starting as a new node"), "{log}");
-    assert_ne!(cluster.id(&primary).await, id);
+    assert_ne!(cluster.id(&primary).await?, id);
     // The replica still has everything, and nobody gave its slots away meanwhile.
     cluster.steps.clear();
     cluster.pod(&replica)?.started().await?;

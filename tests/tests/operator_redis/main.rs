@@ -2,9 +2,13 @@
 //! starts. What Kubernetes adds, pods and their addresses, is told by the test.
 
 mod agent;
+mod chaos;
 mod cluster;
 mod forming;
 mod handover;
 mod healing;
 mod refusals;
+mod scenario;
+#[cfg(feature = "needs-cluster")]
+mod versions;
 mod weights;

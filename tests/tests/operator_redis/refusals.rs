@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use authcluster_contract::slots::SlotSet;
 use authcluster_operator::apply::redis::{Error, Leading, apply_step};
 use authcluster_operator::clock::Clock;
@@ -12,8 +14,9 @@ use authcluster_operator::plan::topology::{PodName, RedisStep, Target};
 
 use crate::cluster::{Cluster, pod_name};
 
-async fn target(cluster: &Cluster, pod: &PodName) -> Target {
-    Target { pod: pod.clone(), ip: cluster.pods[pod].ip().into(), id: cluster.id(pod).await }
+async fn target(cluster: &Cluster, pod: &PodName) -> anyhow::Result<Target> {
+    let ip = cluster.pods.get(pod).context("a pod")?.ip().into();
+    Ok(Target { pod: pod.clone(), ip, id: cluster.id(pod).await? })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,7 +25,7 @@ async fn a_step_is_for_one_node_and_for_what_it_was_then() -> anyhow::Result<()>
     let before = cluster.observe().await;
     let primary = cluster.primary(0).await?;
     let replica = if primary == pod_name(0, 0) { pod_name(0, 1) } else { pod_name(0, 0) };
-    let (owner, copy) = (target(&cluster, &primary).await, target(&cluster, &replica).await);
+    let (owner, copy) = (target(&cluster, &primary).await?, target(&cluster, &replica).await?);
     let stranger = Target { id: copy.id.clone(), ..owner.clone() };
     let slots = SlotSet::all();
     let from = BTreeSet::new;
@@ -54,7 +57,7 @@ async fn a_step_is_for_one_node_and_for_what_it_was_then() -> anyhow::Result<()>
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_written_without_a_lease() -> anyhow::Result<()> {
     let cluster = Cluster::start(1, 0).await?;
-    let at = target(&cluster, &pod_name(0, 0)).await;
+    let at = target(&cluster, &pod_name(0, 0)).await?;
     let fence = Fence::until(Clock.instant());
     let leading = Leading { fence: &fence, clock: Clock };
     let step = RedisStep::SetConfigEpoch { at, epoch: 7 };
@@ -69,7 +72,7 @@ async fn nothing_is_written_without_a_lease() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_names_pod_and_command_and_no_password() -> anyhow::Result<()> {
     let mut cluster = Cluster::start(1, 0).await?;
-    let at = target(&cluster, &pod_name(0, 0)).await;
+    let at = target(&cluster, &pod_name(0, 0)).await?;
     cluster.pod(&pod_name(0, 0))?.kill()?;
     let refusal = cluster.take(&RedisStep::BumpEpoch { at }).await.unwrap_err();
     let words = authcluster_operator::error::chain(&refusal);
@@ -98,7 +101,7 @@ const DESTRUCTIVE: &[&str] = &[
 #[test]
 fn the_operator_holds_no_destructive_command() {
     let mut sources = Vec::new();
-    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../operator"), &mut sources);
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../operator"), &mut sources).unwrap();
     assert!(sources.len() > 50, "found only {} files", sources.len());
     for path in sources {
         let text = fs::read_to_string(&path).unwrap();
@@ -125,13 +128,14 @@ fn a_destructive_command_would_be_found() {
     assert!(destructive("cluster(\"FAILOVER\").arg(\"FORCE\"), // never TAKEOVER").is_none());
 }
 
-fn collect(folder: &Path, sources: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+fn collect(folder: &Path, sources: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
         if path.is_dir() {
-            collect(&path, sources);
+            collect(&path, sources)?;
         } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs") {
             sources.push(path);
         }
     }
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::Context as _;
 use authcluster_contract::keys;
 use authcluster_contract::node::NodeId;
 use authcluster_contract::weights::Weight;
@@ -28,7 +29,7 @@ async fn reach(cluster: &Cluster) -> anyhow::Result<Reach> {
 
 /// A hasher says of itself what `value` says.
 async fn register(cluster: &Cluster, reach: &Reach, id: &str, value: &str) -> anyhow::Result<()> {
-    let pod = &cluster.pods[reach.owners.owner(keys::NODES)?.pod];
+    let pod = cluster.pods.get(reach.owners.owner(keys::NODES)?.pod).context("the owner")?;
     let mut connection = pod.connect("hasher").await?;
     let command = redis::cmd("HSET").arg(keys::NODES).arg(id).arg(value).to_owned();
     Ok(command.query_async::<()>(&mut connection).await?)
