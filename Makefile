@@ -8,6 +8,7 @@ export CARGO_TARGET_DIR ?= $(AUTHCLUSTER_CACHE)/target
 CARGO := cargo
 RELEASE := $(CARGO_TARGET_DIR)/release
 TAG ?= dev
+DEMO_LAB ?= demo
 LAB := $(CARGO) run --quiet --locked --package authcluster-lab --bin lab --
 
 .DEFAULT_GOAL := help
@@ -19,6 +20,13 @@ help: ## Shows the targets.
 
 serve: ## Runs a hasher alone on 127.0.0.1:8080, with its state in memory.
 	$(CARGO) run --release --locked --package authcluster-hasher -- serve
+
+demo: tools images ## Shows it all: three nodes, the operator by its chart, an AuthCluster, a login (root).
+	$(CARGO) build --quiet --locked --package authcluster-tests --bin demo --bin caller
+	$(CARGO) run --quiet --locked --package authcluster-tests --bin demo -- $(DEMO_LAB)
+
+demo-down: ## Stops what demo started, and leaves nothing behind.
+	$(LAB) --name $(DEMO_LAB) down
 
 test: test-pure test-redis test-apiserver test-lab ## Runs every test: pure, real Redis Cluster, real Kubernetes.
 
@@ -50,7 +58,7 @@ programs: ## Builds the programs as they run in a cluster.
 	$(CARGO) rustc --release --locked --package authcluster-redis-agent --bin redis-agent -- -C target-feature=+crt-static
 
 ifdef BUILDER
-images: ## Builds the images for the lab, or with a builder: make images BUILDER=docker IMAGE_PREFIX=example.org/ TAG=1.
+images: ## Packs the programs into images for the lab; for a registry: BUILDER=docker IMAGE_PREFIX=HOST/ TAG=1.
 	$(BUILDER) build --file operator/Dockerfile --tag $(IMAGE_PREFIX)authcluster-operator:$(TAG) .
 	$(BUILDER) build --file hasher/Dockerfile --tag $(IMAGE_PREFIX)authcluster-hasher:$(TAG) .
 else
