@@ -28,7 +28,7 @@ demo: tools images ## Shows it all: three nodes, the operator by its chart, an A
 demo-down: ## Stops what demo started, and leaves nothing behind.
 	$(LAB) --name $(DEMO_LAB) down
 
-test: test-pure test-redis test-apiserver test-lab ## Runs every test: pure, real Redis Cluster, real Kubernetes.
+test: test-pure test-redis test-apiserver test-chart test-lab ## Runs every test: pure, real Redis Cluster, real Kubernetes.
 
 test-pure: ## Tests that need nothing but cargo.
 	$(CARGO) test --locked --workspace
@@ -39,7 +39,10 @@ test-redis: redis-server ## Tests on real Redis Clusters on loopback.
 test-apiserver: tools ## Tests on a real API server without nodes (root).
 	$(CARGO) test --locked --package authcluster-tests --features needs-apiserver --test apiserver
 
-test-lab: tools ## Tests on a real Kubernetes in network namespaces (root).
+test-test-chart: tools ## Tests of what Helm makes of the chart.
+	$(CARGO) test --locked --package authcluster-tests --features needs-helm --test chart
+
+lab: tools ## Tests on a real Kubernetes in network namespaces (root).
 	$(CARGO) test --locked --package authcluster-lab --features needs-lab --test machine
 
 lab: tools ## Brings up a real Kubernetes with three nodes on this machine (root).
@@ -76,9 +79,10 @@ redis-server: ## Installs or names the server that the Redis tests need.
 	  || { apt-get update && RUNLEVEL=1 apt-get install --yes --no-install-recommends redis-server; } \
 	  || { echo "redis-server is missing: run apt-get install redis-server as root" >&2; exit 1; }
 
-crd: ## Writes crds/authclusters.yaml again, from the types.
+crd: ## Writes crds/authclusters.yaml and the chart's copy again, from the types.
 	@mkdir -p crds
 	$(CARGO) run --quiet --locked --package authcluster-operator --bin operator -- crd > crds/authclusters.yaml
+	cp crds/authclusters.yaml charts/authcluster/crds/
 
 bench-argon2id: ## Measures the Argon2id engine next to the argon2 crate and libargon2.
 	$(CARGO) run --release --locked --package authcluster-argon2id --example bench

@@ -9,7 +9,8 @@ use super::{NAME, NAMESPACE, OPERATOR_NAMESPACE};
 /// Lines shown of each answer.
 const LINES_MAX: usize = 25;
 
-const CONDITIONS: &str = r#"jsonpath={range .status.conditions[*]}{.type}={.status} {.reason}: {.message}{"\n"}{end}"#;
+const CONDITIONS: &str =
+    r#"jsonpath={range .status.conditions[*]}{.type}={.status} {.reason}: {.message}{"\n"}{end}"#;
 const WAITING: &str = r#"jsonpath={range .items[*]}{.metadata.name}{range .status.initContainerStatuses[*]} {.state.waiting.reason} {.state.waiting.message} {.lastState.terminated.message}{end}{range .status.containerStatuses[*]} {.state.waiting.reason} {.state.waiting.message} {.lastState.terminated.message}{end}{"\n"}{end}"#;
 
 /// Prints it. Whatever cannot be had is shown with the reason.

@@ -6,9 +6,9 @@ use anyhow::{Context as _, bail};
 use authcluster_lab::lab::Lab;
 use authcluster_lab::report::Report;
 use authcluster_operator::api::{AuthCluster, AuthClusterStatus};
+use kube::Client;
 use kube::api::Api;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
-use kube::Client;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::{NAME, NAMESPACE};
