@@ -23,7 +23,7 @@ serve: ## Runs a hasher alone on 127.0.0.1:8080, with its state in memory.
 
 demo: tools images ## Shows it all: three nodes, the operator by its chart, an AuthCluster, a login (root).
 	$(CARGO) build --quiet --locked --package authcluster-tests --bin demo --bin caller
-	$(CARGO) run --quiet --locked --package authcluster-tests --bin demo -- $(DEMO_LAB)
+	$(CARGO_TARGET_DIR)/debug/demo $(DEMO_LAB)
 
 demo-down: ## Stops what demo started, and leaves nothing behind.
 	$(LAB) --name $(DEMO_LAB) down
