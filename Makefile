@@ -8,6 +8,7 @@ export CARGO_TARGET_DIR ?= $(AUTHCLUSTER_CACHE)/target
 CARGO := cargo
 RELEASE := $(CARGO_TARGET_DIR)/release
 TAG ?= dev
+DEMO_LAB ?= demo
 LAB := $(CARGO) run --quiet --locked --package authcluster-lab --bin lab --
 
 .DEFAULT_GOAL := help
@@ -20,7 +21,14 @@ help: ## Shows the targets.
 serve: ## Runs a hasher alone on 127.0.0.1:8080, with its state in memory.
 	$(CARGO) run --release --locked --package authcluster-hasher -- serve
 
-test: test-pure test-redis test-apiserver test-lab ## Runs every test: pure, real Redis Cluster, real Kubernetes.
+demo: tools images ## Shows it all: three nodes, the operator by its chart, an AuthCluster, a login (root).
+	$(CARGO) build --quiet --locked --package authcluster-tests --bin demo --bin caller
+	$(CARGO_TARGET_DIR)/debug/demo $(DEMO_LAB)
+
+demo-down: ## Stops what demo started, and leaves nothing behind.
+	$(LAB) --name $(DEMO_LAB) down
+
+test: test-pure test-redis test-apiserver test-chart test-lab test-cluster ## Runs every test: pure, real Redis Cluster, real Kubernetes.
 
 test-pure: ## Tests that need nothing but cargo.
 	$(CARGO) test --locked --workspace
@@ -31,9 +39,18 @@ test-redis: redis-server ## Tests on real Redis Clusters on loopback.
 test-apiserver: tools ## Tests on a real API server without nodes (root).
 	$(CARGO) test --locked --package authcluster-tests --features needs-apiserver --test apiserver
 
+test-chart: tools ## Tests of what Helm makes of the chart.
+	$(CARGO) test --locked --package authcluster-tests --features needs-helm --test chart
+
 test-lab: tools ## Tests on a real Kubernetes in network namespaces (root).
 	$(CARGO) test --locked --package authcluster-tests --features needs-redis,needs-cluster --test operator-redis versions
 	$(CARGO) test --locked --package authcluster-lab --features needs-lab --test machine
+
+# Its lab stays up until all tests are through, so that a failure can be told from its logs.
+test-cluster: tools images ## Tests of the whole product on a real Kubernetes (root).
+	$(CARGO) build --locked --package authcluster-tests --bin caller
+	$(CARGO) test --locked --package authcluster-tests --features needs-cluster --test cluster -- --test-threads 1; \
+	  status=$$?; $(LAB) --name cluster-tests down; exit $$status
 
 lab: tools ## Brings up a real Kubernetes with three nodes on this machine (root).
 	$(LAB) up
@@ -51,7 +68,7 @@ programs: ## Builds the programs as they run in a cluster.
 	$(CARGO) rustc --release --locked --package authcluster-redis-agent --bin redis-agent -- -C target-feature=+crt-static
 
 ifdef BUILDER
-images: ## Builds the images for the lab, or with a builder: make images BUILDER=docker IMAGE_PREFIX=example.org/ TAG=1.
+images: ## Packs the programs into images for the lab; for a registry: BUILDER=docker IMAGE_PREFIX=HOST/ TAG=1.
 	$(BUILDER) build --file operator/Dockerfile --tag $(IMAGE_PREFIX)authcluster-operator:$(TAG) .
 	$(BUILDER) build --file hasher/Dockerfile --tag $(IMAGE_PREFIX)authcluster-hasher:$(TAG) .
 else
@@ -69,9 +86,10 @@ redis-server: ## Installs or names the server that the Redis tests need.
 	  || { apt-get update && RUNLEVEL=1 apt-get install --yes --no-install-recommends redis-server; } \
 	  || { echo "redis-server is missing: run apt-get install redis-server as root" >&2; exit 1; }
 
-crd: ## Writes crds/authclusters.yaml again, from the types.
+crd: ## Writes crds/authclusters.yaml and the chart's copy again, from the types.
 	@mkdir -p crds
 	$(CARGO) run --quiet --locked --package authcluster-operator --bin operator -- crd > crds/authclusters.yaml
+	cp crds/authclusters.yaml charts/authcluster/crds/
 
 bench-argon2id: ## Measures the Argon2id engine next to the argon2 crate and libargon2.
 	$(CARGO) run --release --locked --package authcluster-argon2id --example bench

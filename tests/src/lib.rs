@@ -11,6 +11,7 @@
 pub mod apiserver;
 pub mod caller;
 pub mod cluster;
+pub mod demo;
 pub mod eventually;
 pub mod redis;
 

@@ -78,6 +78,12 @@ impl Lab {
         self.parts.logs.clone()
     }
 
+    /// The folder with kubectl, Helm and the rest, for PATH.
+    #[must_use]
+    pub fn tools_folder(&self) -> PathBuf {
+        self.parts.tools.folder().to_path_buf()
+    }
+
     /// kubectl against this lab, to be given arguments and run.
     #[must_use]
     pub fn kubectl_command(&self) -> Command {
