@@ -24,7 +24,8 @@ use authcluster_hasher::work::{Job, Outcome, Terms, Work as _, WorkError};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -35,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 use cluster::{
     Authority, LARGE, Logs, NAME, PASSWORD, PATIENCE, Pod, SMALL, eventually, hash, now, pods,
-    table, user, user_of,
+    pods_bounded, table, user, user_of,
 };
 
 fn patient() -> Terms {
@@ -108,6 +109,23 @@ async fn a_busy_home_refuses_and_the_next_pod_computes() {
     let forwarded = ["done", "refused", "failed"].map(|how| pods[2].count("forwarded", how));
     assert_eq!(forwarded, [1, 1, 0]);
     drop(busy);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_two_refusals_the_least_bad_pod_computes() {
+    let pods = pods(3, &Authority::new(), &[]).await;
+    let user = order_of(&pods, &["pod-0", "pod-1", "pod-2"]);
+    let busy = [pods[0].occupy(), pods[1].occupy()];
+    let (pods, calling) = (Arc::new(pods), user.clone());
+    let asking = Arc::clone(&pods);
+    let call = tokio::spawn(async move { asking[2].hash_for(Some(&calling)).await });
+    // All other work comes in whole large jobs.
+    let waits = |pod: &Pod| pod.local.load().0 % LARGE.units().0 == SMALL.units().0;
+    eventually("the job waits", || waits(&pods[0]) || waits(&pods[1])).await;
+    drop(busy);
+    call.await.unwrap().unwrap();
+    let forwarded = ["refused", "done", "failed"].map(|how| pods[2].count("forwarded", how));
+    assert_eq!(forwarded, [2, 1, 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -228,27 +246,30 @@ async fn a_draining_pod_finishes_what_peers_gave_it_and_takes_nothing_new() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_beyond_a_pods_bounds_is_no_failure_of_the_pod() {
-    let pods = pods(2, &Authority::new(), &[]).await;
-    let cost = Cost { memory_kib: 8192, ..SMALL };
+    let pods = pods_bounded(&[1024, 1024, 4096, 4096], &Authority::new(), &[]).await;
+    let cost = Cost { memory_kib: 2048, ..SMALL };
     let from = "tester".parse().unwrap();
-    let reply = pods[1].client.compute(pods[0].address, &from, &hash(cost), patient()).await;
+    let reply = pods[3].client.compute(pods[0].address, &from, &hash(cost), patient()).await;
     let Answer::Cannot(words) = reply.unwrap().answer else { panic!("it was tried") };
     assert_eq!(words, "the new hash costs more than this pod has");
-    let user = order_of(&pods, &["pod-0"]);
-    let deadline = now() + Duration::from_secs(1);
-    pods[1].work.compute(Some(&user), hash(cost), deadline).await.unwrap_err();
-    let forwarded = ["cannot", "failed"].map(|how| pods[1].count("forwarded", how));
-    assert_eq!(forwarded, [1, 0]);
+    // After two failures the pod would have done it itself.
+    let user = order_of(&pods, &["pod-0", "pod-1", "pod-2"]);
+    pods[3].work.compute(Some(&user), hash(cost), now() + PATIENCE).await.unwrap();
+    let forwarded = ["cannot", "done", "failed"].map(|how| pods[3].count("forwarded", how));
+    assert_eq!(forwarded, [2, 1, 0]);
 }
 
 /// A client of its own making, with the certificate in these files or none.
-fn tls(authority: &Authority, files: Option<&Peers>) -> ClientConfig {
+fn tls(
+    authority: &Authority,
+    files: Option<&Peers>,
+    version: &'static SupportedProtocolVersion,
+) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority.pem.as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider);
-    let config =
-        config.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
+    let config = config.with_protocol_versions(&[version]).unwrap().with_root_certificates(roots);
     let mut config = match files {
         None => config.with_no_client_auth(),
         Some(Peers { tls, .. }) => {
@@ -261,11 +282,14 @@ fn tls(authority: &Authority, files: Option<&Peers>) -> ClientConfig {
     config
 }
 
-async fn connect(config: ClientConfig, to: SocketAddr) -> (SocketAddr, TlsStream<TcpStream>) {
+async fn connect(
+    config: ClientConfig,
+    to: SocketAddr,
+) -> (SocketAddr, std::io::Result<TlsStream<TcpStream>>) {
     let stream = TcpStream::connect(to).await.unwrap();
     let from = stream.local_addr().unwrap();
     let name = ServerName::try_from(NAME).unwrap();
-    (from, TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap())
+    (from, TlsConnector::from(Arc::new(config)).connect(name, stream).await)
 }
 
 /// The listener's line about the connection from there.
@@ -278,13 +302,19 @@ async fn refused(logs: &Logs, from: SocketAddr, reason: &str) {
 async fn whoever_shows_no_certificate_is_no_peer() {
     let (logs, authority) = (Logs::start(), Authority::new());
     let pods = pods(1, &authority, &[]).await;
-    let (from, mut stream) = connect(tls(&authority, None), pods[0].address).await;
-    stream.read_u8().await.unwrap_err();
+    let (from, mut stream) = connect(tls(&authority, None, &TLS13), pods[0].address).await;
+    stream.as_mut().unwrap().read_u8().await.unwrap_err();
     refused(&logs, from, "it shows no certificate").await;
 
     let mut stream = TcpStream::connect(pods[0].address).await.unwrap();
     stream.write_all(b"POST /v1/compute HTTP/1.1\r\n\r\n").await.unwrap();
     refused(&logs, stream.local_addr().unwrap(), "it does not speak TLS").await;
+
+    let files = authority.files(NAME, &authority);
+    let (_, stream) = connect(tls(&authority, Some(&files), &TLS12), pods[0].address).await;
+    stream.unwrap_err();
+    let (_, stream) = connect(tls(&authority, Some(&files), &TLS13), pods[0].address).await;
+    stream.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -306,8 +336,8 @@ async fn strangers_are_refused_in_both_directions() {
         let strange = PeerTls::read(files).unwrap();
         let calling = peer::Client::new(strange.clone(), Tasks::default());
         let error = calling.compute(pods[0].address, &from, &hash(SMALL), patient()).await;
-        let error = error.unwrap_err();
-        assert!(chain(&error).contains("received fatal alert"), "{}", chain(&error));
+        // Whether the alert or the end of the connection comes first is a race.
+        assert!(matches!(error.unwrap_err(), PeerError::Broke(_) | PeerError::Connect(_)));
         let line = format!("peer refused: {reason}");
         eventually(&line, || logs.text().contains(&line)).await;
 
@@ -358,10 +388,10 @@ async fn a_new_authority_counts_once_it_is_read_and_a_broken_file_changes_nothin
 async fn what_is_no_job_is_refused_before_anything_is_done_for_it() {
     let authority = Authority::new();
     let pods = pods(1, &authority, &[]).await;
-    let config = tls(&authority, Some(&authority.files(NAME, &authority)));
+    let config = tls(&authority, Some(&authority.files(NAME, &authority)), &TLS13);
     let (_, stream) = connect(config, pods[0].address).await;
     let handshake =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream.unwrap()));
     let (mut sender, driver) = handshake.await.unwrap();
     tokio::spawn(driver);
     let mut send = async |path: &str, body: Vec<u8>| {

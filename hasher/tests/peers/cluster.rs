@@ -124,8 +124,17 @@ pub(crate) fn table(rows: impl IntoIterator<Item = (String, SocketAddr, u64)>) -
 
 /// Pods named `pod-0` and so on, each with one lane, and rows of the table that are none.
 pub(crate) async fn pods(count: usize, authority: &Authority, ghosts: &[Ghost]) -> Vec<Pod> {
+    pods_bounded(&vec![LARGE.memory_kib; count], authority, ghosts).await
+}
+
+/// As [`pods`], each with the largest memory that it gives to a job.
+pub(crate) async fn pods_bounded(
+    memory_kib_max: &[u32],
+    authority: &Authority,
+    ghosts: &[Ghost],
+) -> Vec<Pod> {
     let mut listeners = Vec::new();
-    for _ in 0..count {
+    for _ in memory_kib_max {
         listeners.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
     }
     let addresses: Vec<_> = listeners.iter().map(|one| one.local_addr().unwrap()).collect();
@@ -133,22 +142,23 @@ pub(crate) async fn pods(count: usize, authority: &Authority, ghosts: &[Ghost]) 
     let ghosts = ghosts.iter().map(|(node, at, weight)| ((*node).to_owned(), *at, *weight));
     let table = Arc::new(ArcSwap::from_pointee(table(rows.chain(ghosts))));
     let mut pods = Vec::new();
-    for (index, listener) in listeners.into_iter().enumerate() {
-        pods.push(pod(index, listener, authority.peer(), Arc::clone(&table)));
+    for (index, (listener, max)) in listeners.into_iter().zip(memory_kib_max).enumerate() {
+        let local = local(index, listener.local_addr().unwrap(), *max);
+        pods.push(pod(local, listener, authority.peer(), Arc::clone(&table)));
     }
     pods
 }
 
-fn pod(index: usize, listener: TcpListener, tls: PeerTls, table: Arc<ArcSwap<Table>>) -> Pod {
-    let address = listener.local_addr().unwrap();
+fn local(index: usize, address: SocketAddr, memory_kib_max: u32) -> Arc<Local> {
     let node = format!("pod-{index}").parse().unwrap();
-    let lanes = Lanes::start(LanesConfig {
-        lanes: 1,
-        cost: Cost { memory_kib: 4096, iterations: 1, parallelism: 1 },
-        large_kib: 0,
-    });
-    let bounds = Bounds { memory_kib_max: 4096, ..Bounds::default() };
-    let local = Arc::new(Local::new(Identity { node, address, lanes: 1, bounds }, lanes.unwrap()));
+    let lanes = LanesConfig { lanes: 1, cost: Cost { iterations: 1, ..LARGE }, large_kib: 0 };
+    let bounds = Bounds { memory_kib_max, ..Bounds::default() };
+    let identity = Identity { node, address, lanes: 1, bounds };
+    Arc::new(Local::new(identity, Lanes::start(lanes).unwrap()))
+}
+
+fn pod(local: Arc<Local>, listener: TcpListener, tls: PeerTls, table: Arc<ArcSwap<Table>>) -> Pod {
+    let address = listener.local_addr().unwrap();
     let (metrics, tasks) = (Arc::new(Metrics::new()), Tasks::default());
     let server = peer::server(Arc::clone(&local), &tls, Arc::clone(&metrics));
     let stop = tasks.draining().cancelled_owned();
