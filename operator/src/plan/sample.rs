@@ -263,6 +263,7 @@ fn redis_seen(wanted: &Validated) -> Seen {
         open_slots: false,
         keys: 5,
         cluster_ok: true,
+        copies_from: (place.1 > 0).then(|| ip(place.0, 0)),
         replication_offset: 100,
         peers: places.iter().filter(|it| **it != place).map(|it| (id(*it), view(*it))).collect(),
         isolated: false,
