@@ -16,7 +16,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The last words of a program that cannot go on; nobody reads them if this fails.
-            let _ = writeln!(std::io::stderr(), "error: {}", chain(error.as_ref()));
+            drop(writeln!(std::io::stderr(), "error: {}", chain(error.as_ref())));
             ExitCode::FAILURE
         }
     }

@@ -13,7 +13,7 @@ pub enum ConditionType {
     Stalled,
     /// The Redis Cluster has all its slots, nodes and replicas.
     RedisAvailable,
-    /// Enough hashers serve.
+    /// All hashers that are asked for serve, and are of the latest revision.
     HasherAvailable,
     /// Every hasher's capacity weight stands in Redis.
     CapacityPushed,

@@ -83,7 +83,9 @@ pub fn plan_status(
     } else {
         let cause =
             [&redis, &hashers, &capacity].into_iter().find(|said| said.truth != Truth::True);
-        Said::no(cause.map_or(Reason::Progressing, |said| said.reason), words.clone())
+        let other =
+            if observed.apply_error.is_some() { Reason::ApplyFailed } else { Reason::Progressing };
+        Said::no(cause.map_or(other, |said| said.reason), words.clone())
     };
     let reconciling = if done || stalled.truth == Truth::True {
         Said::no(if done { Reason::AsSpecified } else { stalled.reason }, words.clone())
@@ -319,7 +321,7 @@ fn hashers_status(
         (Some(_), None) => true,
         (Some(total), Some(told)) => {
             let told_at = before.capacity_at.as_ref().map_or(i64::MIN, |at| at.0.as_second());
-            let much = total.abs_diff(told) * 10 > told.unsigned_abs();
+            let much = total.abs_diff(told).saturating_mul(10) > told.unsigned_abs();
             // Nothing at all is news at any time.
             let fresh = now.as_second().saturating_sub(told_at) < FIGURE_SECONDS;
             total != told && much && (!fresh || total == 0 || told == 0)

@@ -52,14 +52,13 @@ fn cluster(name: &str, spec: &Value) -> String {
     .to_string()
 }
 
-/// Specs that nobody can carry out, and what the refusal has to name.
-fn malformed() -> Vec<(Value, &'static [&'static str])> {
-    let pool = |more: Value| {
-        let mut pool = json!({"name": "a"});
-        for (key, value) in more.as_object().into_iter().flatten() {
-            pool[key] = value.clone();
-        }
-        json!({"hasher": {"pools": [pool]}})
+/// A spec that nobody can carry out, and what the refusal has to name.
+type Malformed = (Value, &'static [&'static str]);
+
+fn malformed_hashers() -> Vec<Malformed> {
+    let pool = |more: &str| -> Value {
+        let text = format!("{{\"hasher\": {{\"pools\": [{{\"name\": \"a\", {more}}}]}}}}");
+        serde_json::from_str(&text).unwrap_or_default()
     };
     vec![
         (json!({"hasher": {"replica": 3}}), &["unknown field \"spec.hasher.replica\""]),
@@ -89,23 +88,28 @@ fn malformed() -> Vec<(Value, &'static [&'static str])> {
             json!({"hasher": {"pools": [{"name": "a"}, {"name": "a"}]}}),
             &["spec.hasher.pools[1]", "Duplicate value"],
         ),
-        (pool(json!({"capacityPercent": 101})), &["spec.hasher.pools[0].capacityPercent", "100"]),
+        (pool("\"capacityPercent\": 101"), &["spec.hasher.pools[0].capacityPercent", "100"]),
         (
-            pool(json!({"tolerations": [{"value": "x"}]})),
+            pool("\"tolerations\": [{\"value\": \"x\"}]"),
             &["tolerations[0].operator", "without key needs operator Exists"],
         ),
         (
-            pool(json!({"tolerations": [{"key": "k", "operator": "Exists", "value": "x"}]})),
+            pool("\"tolerations\": [{\"key\": \"k\", \"operator\": \"Exists\", \"value\": \"x\"}]"),
             &["tolerations[0].operator", "with a value needs operator Equal"],
         ),
         (
-            pool(json!({"tolerations": [{"key": "k", "effect": "NoSuch"}]})),
+            pool("\"tolerations\": [{\"key\": \"k\", \"effect\": \"NoSuch\"}]"),
             &["tolerations[0].effect"],
         ),
         (
             json!({"hasher": {"resources": {"limits": {"memory": "512MB"}}}}),
             &["spec.hasher.resources.limits.memory"],
         ),
+    ]
+}
+
+fn malformed_policies() -> Vec<Malformed> {
+    vec![
         (
             json!({"password": {"argon2id": {"iterations": 0}}}),
             &["spec.password.argon2id.iterations", "greater than or equal to 1"],
@@ -135,6 +139,11 @@ fn malformed() -> Vec<(Value, &'static [&'static str])> {
         (json!({"clients": [{"name": "shop", "scopes": []}]}), &["spec.clients[0].scopes"]),
         (json!({"clients": [{"name": "shop", "realm": "A b"}]}), &["spec.clients[0].realm"]),
         (json!({"tls": {}}), &["spec.tls.apiSecretRef", "Required"]),
+    ]
+}
+
+fn malformed_redis() -> Vec<Malformed> {
+    vec![
         (json!({"redis": {"shards": 2}}), &["spec.redis.shards", "1, or at least 3"]),
         (json!({"redis": {"shards": 0}}), &["spec.redis.shards", "greater than or equal to 1"]),
         (json!({"redis": {"replicasPerShard": 5}}), &["spec.redis.replicasPerShard", "4"]),
@@ -156,7 +165,8 @@ async fn what_cannot_be_is_refused_with_the_fields_name() -> anyhow::Result<()> 
     let person = Person::new().await?;
     let args = ["create", "--dry-run=server", "--filename=-"];
     let mut wrong = Vec::new();
-    for (spec, names) in malformed() {
+    let rows = [malformed_hashers(), malformed_policies(), malformed_redis()].concat();
+    for (spec, names) in rows {
         let refusal = person.refusal(&args, &cluster("login", &spec)).await?;
         if !names.iter().all(|name| refusal.contains(name)) {
             wrong.push(format!("{spec}\n  expected {names:?}\n  got {refusal}"));

@@ -149,7 +149,7 @@ fn what_does_not_fit_is_refused_with_the_sum() {
 }
 
 #[test]
-fn contradictions_are_refused() {
+fn contradictions_of_policies_are_refused() {
     refused(
         "{password: {argon2id: {memoryMiB: 6}}}",
         expect![["spec.password.argon2id.memoryMiB is 6, and must be between 7 and 2048"]],
@@ -178,6 +178,10 @@ fn contradictions_are_refused() {
         "{sessions: {idleTimeoutSeconds: 90000}}",
         expect![["spec.sessions: 0 < idleTimeoutSeconds <= absoluteTimeoutSeconds must hold"]],
     );
+}
+
+#[test]
+fn contradictions_of_hashers_are_refused() {
     refused(
         "{hasher: {autoscaling: {minReplicas: 5, maxReplicas: 4}}}",
         expect![["spec.hasher.autoscaling: minReplicas is 5, above maxReplicas, 4"]],
@@ -214,6 +218,10 @@ fn contradictions_are_refused() {
         "{hasher: {pools: [{name: a, tolerations: [{key: k, operator: Exists, value: x}]}]}}",
         expect![["spec.hasher.pools[a].tolerations[0]: with a value it needs operator Equal"]],
     );
+}
+
+#[test]
+fn contradictions_of_callers_and_redis_are_refused() {
     refused("{clients: [{name: a}, {name: a}]}", expect![["spec.clients: a is there twice"]]);
     refused(
         "{clients: [{name: A}]}",
