@@ -6,15 +6,18 @@
 
 use std::time::Duration;
 
-use authcluster_operator::plan::topology::PodName;
+use authcluster_operator::plan::topology::{Next, NodeSeen, PodName, RedisStep, next_step};
 
 use crate::cluster::{Cluster, pod_name};
 
 /// Rounds of faults for one seed. A round takes some four seconds.
 const ROUNDS: usize = 6;
 
-/// Longest pause of a frozen server, in passes of some 30 ms: around the node timeout of a second.
-const FROZEN_PASSES_MAX: u64 = 60;
+/// Looks at a frozen server, each of two seconds: none, or more than the node timeout of a second.
+const FROZEN_LOOKS_MAX: u64 = 3;
+
+/// Passes with late steps and unread pods before the healing is watched.
+const UNREST_PASSES: u64 = 30;
 
 /// A generator of numbers that repeats itself for a seed: xorshift64, by G. Marsaglia.
 struct Random(u64);
@@ -54,23 +57,46 @@ enum Fault {
 const KEEPING: [Fault; 4] = [Fault::Crash, Fault::CrashAndMove, Fault::HandOver, Fault::Freeze];
 const LOSING: [Fault; 3] = [Fault::Empty, Fault::EmptyAndMove, Fault::EmptyAndKnow];
 
-/// Some passes, whatever becomes of them.
-async fn passes(cluster: &mut Cluster, count: u64) {
+/// Steps that an operator which lost its lease decided on and has yet to send.
+type Late = Vec<RedisStep>;
+
+/// Some passes, whatever becomes of them. Now and then a pod cannot be read, and a step comes late,
+/// when the world is another.
+async fn passes(cluster: &mut Cluster, random: &mut Random, late: &mut Late, count: u64) {
     for _ in 0..count {
-        // A step may fail in the middle of a fault. The next pass goes on.
-        drop(cluster.pass().await);
+        let mut seen = cluster.observe().await;
+        if random.below(4) == 0 {
+            let pods: Vec<&PodName> = cluster.pods.keys().collect();
+            let unread = NodeSeen::Unknown("no answer".to_owned());
+            seen.nodes.insert(random.pick(&pods).clone(), unread);
+        }
+        let Ok(wanted) = cluster.wanted() else { continue };
+        if let Next::Step(step) = next_step(&wanted, &seen) {
+            if random.below(4) == 0 {
+                late.push(step);
+            } else {
+                // It may fail in the middle of a fault. The next pass goes on.
+                drop(cluster.take(&step).await);
+            }
+        }
+        if random.below(8) == 0 && !late.is_empty() {
+            let step = late.remove(0);
+            drop(cluster.take(&step).await);
+        }
     }
 }
 
 async fn strike(
     cluster: &mut Cluster,
     random: &mut Random,
-    pod: &PodName,
-    fault: Fault,
+    late: &mut Late,
+    (pod, fault): (&PodName, Fault),
 ) -> anyhow::Result<()> {
     if fault == Fault::Freeze {
         cluster.pod(pod)?.freeze()?;
-        passes_while_frozen(cluster, random).await;
+        // Each look at a frozen server takes the whole timeout, so there are few.
+        let looks = random.below(FROZEN_LOOKS_MAX);
+        passes(cluster, random, late, looks).await;
         return cluster.pod(pod)?.thaw();
     }
     if fault == Fault::HandOver {
@@ -78,7 +104,7 @@ async fn strike(
     }
     cluster.pod(pod)?.kill()?;
     let pause = random.below(40);
-    passes(cluster, pause).await;
+    passes(cluster, random, late, pause).await;
     let pod = cluster.pod(pod)?;
     match fault {
         Fault::Crash | Fault::HandOver | Fault::Freeze => {}
@@ -93,16 +119,10 @@ async fn strike(
     pod.start()
 }
 
-/// Each look at a frozen server takes the whole timeout, so there are few.
-async fn passes_while_frozen(cluster: &mut Cluster, random: &mut Random) {
-    let count = random.below(FROZEN_PASSES_MAX) / 30;
-    passes(cluster, count).await;
-}
-
 async fn live_through(seed: u64) -> anyhow::Result<()> {
     let mut random = Random::new(seed);
     let mut cluster = Cluster::formed(3, 1).await?;
-    let mut keys = Vec::new();
+    let (mut keys, mut late) = (Vec::new(), Late::new());
     for round in 0..ROUNDS {
         keys.extend(cluster.write_sessions_of(&format!("round-{round}"), 12).await?);
         let mut may_lose_primary = true;
@@ -119,10 +139,11 @@ async fn live_through(seed: u64) -> anyhow::Result<()> {
         }
         println!("seed {seed} round {round}: {faults:?}");
         for (pod, _, fault) in &faults {
-            strike(&mut cluster, &mut random, pod, *fault).await?;
+            strike(&mut cluster, &mut random, &mut late, (pod, *fault)).await?;
             let pause = random.below(10);
-            passes(&mut cluster, pause).await;
+            passes(&mut cluster, &mut random, &mut late, pause).await;
         }
+        passes(&mut cluster, &mut random, &mut late, UNREST_PASSES).await;
         cluster.steps.clear();
         cluster.converge("the cluster is whole again").await?;
         println!("  healed by {:?}", cluster.steps);

@@ -172,4 +172,5 @@ fn check(wanted: &str, text: &str, expect: Expect) {
 
 mod forming;
 mod healing;
+mod simulation;
 mod states;
