@@ -16,6 +16,9 @@ use super::{NAME, NAMESPACE};
 /// Often enough to see most steps of the operator.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 
+/// Longest line of progress. What is cut off stands in the conditions, which a failure shows.
+const LINE_CHARS_MAX: usize = 140;
+
 /// What the status says of the whole.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
@@ -68,7 +71,11 @@ fn describe(status: &AuthClusterStatus) -> String {
     let hashers = status.hashers.as_ref().map_or("0", |hashers| hashers.ready.as_str());
     let slots = status.redis.as_ref().map_or(0, |redis| redis.slots_covered);
     let plan = status.plan.as_deref().unwrap_or("the operator has not looked yet");
-    format!("hashers {hashers}, slots {slots}/16384: {plan}")
+    let line = format!("hashers {hashers}, slots {slots}/16384: {plan}");
+    match line.char_indices().nth(LINE_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
 }
 
 /// A status of an older generation says nothing of what was asked for now.
@@ -93,7 +100,7 @@ mod tests {
     use authcluster_operator::api::AuthClusterStatus;
     use serde_json::json;
 
-    use super::{Verdict, describe, verdict};
+    use super::{LINE_CHARS_MAX, Verdict, describe, verdict};
 
     fn status(value: serde_json::Value) -> AuthClusterStatus {
         serde_json::from_value(value).unwrap()
@@ -110,6 +117,8 @@ mod tests {
             }),
             "hashers 1/3, slots 5461/16384: meeting nodes",
         );
+        let long = describe(&status(json!({"plan": "ä".repeat(200)})));
+        assert!(long.ends_with("ä…") && long.chars().count() == LINE_CHARS_MAX + 1, "{long}");
     }
 
     #[test]
