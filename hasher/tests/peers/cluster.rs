@@ -212,7 +212,7 @@ pub(crate) fn user_of(table: &Table, order: &[&str]) -> UserKey {
     (0..10_000).map(user).find(starts_so).unwrap()
 }
 
-/// Everything that this process has logged.
+/// Everything that the hasher has logged in this process.
 #[derive(Clone, Default)]
 pub(crate) struct Logs(Arc<Mutex<Vec<u8>>>);
 
@@ -235,7 +235,7 @@ impl Logs {
             let writer = logs.clone();
             tracing_subscriber::fmt()
                 .with_ansi(false)
-                .with_max_level(tracing::Level::DEBUG)
+                .with_env_filter("authcluster_hasher=debug")
                 .with_writer(move || writer.clone())
                 .init();
             logs
