@@ -11,16 +11,16 @@ use serde_json::{Value, json};
 
 use crate::shared::{Access, PASSWORD, options};
 
-const BOUND: Duration = Duration::from_secs(20);
+pub(crate) const BOUND: Duration = Duration::from_secs(20);
 
-struct Site {
-    config: HasherConfig,
-    client: reqwest::Client,
+pub(crate) struct Site {
+    pub(crate) config: HasherConfig,
+    pub(crate) client: reqwest::Client,
     _key: tempfile::NamedTempFile,
 }
 
 impl Site {
-    fn on(access: &Access) -> anyhow::Result<Self> {
+    pub(crate) fn on(access: &Access) -> anyhow::Result<Self> {
         // A second call finds the provider installed, which is as good.
         drop(rustls::crypto::ring::default_provider().install_default());
         let mut key = tempfile::NamedTempFile::new()?;
@@ -44,7 +44,12 @@ impl Site {
         start(&self.config, name.parse()?).await
     }
 
-    async fn post(&self, pod: &Running, path: &str, body: Value) -> anyhow::Result<(u16, Value)> {
+    pub(crate) async fn post(
+        &self,
+        pod: &Running,
+        path: &str,
+        body: Value,
+    ) -> anyhow::Result<(u16, Value)> {
         let request = self
             .client
             .post(format!("http://{}{path}", pod.api))
@@ -70,11 +75,11 @@ impl Site {
     }
 }
 
-fn login(encoded: &Value) -> Value {
+pub(crate) fn login(encoded: &Value) -> Value {
     json!({ "username": "alice", "password": "p", "encoded": encoded, "session": {} })
 }
 
-fn knows(pod: &Running) -> Vec<String> {
+pub(crate) fn knows(pod: &Running) -> Vec<String> {
     let table = pod.nodes.as_ref().map(|table| table.load_full()).unwrap_or_default();
     table.rows().iter().map(|row| row.node.to_string()).collect()
 }

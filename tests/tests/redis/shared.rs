@@ -12,6 +12,7 @@ use authcluster_contract::user::{Realm, UserKeyMaker, UsernameCase};
 use authcluster_hasher::store::redis::RedisStore;
 use authcluster_hasher::store::{Session, Standing, Store};
 use authcluster_hasher::telemetry::{Metrics, Tasks};
+use authcluster_redis_agent::copies::Copies;
 use authcluster_redis_agent::users;
 use authcluster_tests::eventually::eventually;
 use authcluster_tests::redis::{Options, RedisServers, User};
@@ -22,7 +23,7 @@ pub(crate) const PASSWORD: &str = "hunter2-hunter2";
 /// A cluster with exactly the users that the product's Redis pods have, the default one off.
 pub(crate) fn options(shards: usize, replicas_per_shard: usize) -> Options {
     let user = |user: users::User, password: &str| {
-        let line = user.acl_line(password);
+        let line = user.acl_line(password, Copies::Served);
         let rules = line.split_once(" on ").map(|(_, rules)| rules.to_owned()).unwrap_or_default();
         User { name: user.name().to_owned(), password: password.to_owned(), rules }
     };
