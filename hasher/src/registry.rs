@@ -80,15 +80,15 @@ impl Registry {
                 let offered = rate.update(self.local.offered().total(), now);
                 let record = NodeRecord { offered, ..self.local.record() };
                 let done = self.store.announce_node(self.local.node(), &record).await;
-                pace.announced(said(done, "announced"), now);
+                pace.announced(said(&done, "announced"), now);
             }
             if publish {
                 let done = self.store.publish_load(self.local.node(), load).await;
-                pace.published(said(done, "published").then_some(load), now);
+                pace.published(said(&done, "published").then_some(load), now);
             }
         }
         // Peers must stop sending; the heartbeat would end by itself, but only ten seconds later.
-        while !said(self.store.withdraw_node(self.local.node()).await, "withdrawn") {
+        while !said(&self.store.withdraw_node(self.local.node()).await, "withdrawn") {
             if stopping.run_until_cancelled(ticks.tick()).await.is_none() {
                 return;
             }
@@ -135,8 +135,8 @@ impl Registry {
 }
 
 /// Whether it was done. The store says itself when it is lost.
-fn said(done: Result<(), StoreError>, what: &'static str) -> bool {
-    if let Err(error) = &done {
+fn said(done: &Result<(), StoreError>, what: &'static str) -> bool {
+    if let Err(error) = done {
         tracing::debug!(error = chain(error), what, "this node was not");
     }
     done.is_ok()

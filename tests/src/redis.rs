@@ -88,8 +88,16 @@ impl RedisServers {
     /// As [`Self::blank`]; a cluster that is not whole within its bound.
     pub async fn cluster(options: &Options) -> anyhow::Result<Self> {
         let this = Self::blank(options).await?;
-        formation::form(&this.servers, options.shards).await.context("cannot form the cluster")?;
+        this.form(options).await?;
         Ok(this)
+    }
+
+    /// Forms blank servers into one Redis Cluster, as [`Self::cluster`] does.
+    ///
+    /// # Errors
+    /// As [`Self::cluster`].
+    pub async fn form(&self, options: &Options) -> anyhow::Result<()> {
+        formation::form(&self.servers, options.shards).await.context("cannot form the cluster")
     }
 
     /// All servers, in the order they were started.

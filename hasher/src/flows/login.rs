@@ -9,8 +9,14 @@ use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::formats::Stored;
 use crate::policy::rehash::rehash_reasons;
+use crate::store::StoreError;
 use crate::telemetry::LoginResult;
 use crate::work::Job;
+
+/// The request's time was over before the store had answered.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer within the request's time")]
+struct OutOfTime;
 
 impl Service {
     /// Logs a user in.
@@ -35,7 +41,8 @@ impl Service {
             None => (Arc::clone(&self.nobody), false),
         };
         let job = self.offer(Job::Verify { password, stored: Arc::clone(&stored) });
-        let verified = verified(&self.work.compute(Some(&user), job, self.deadline()).await?)?;
+        let deadline = self.deadline();
+        let verified = verified(&self.work.compute(Some(&user), job, deadline).await?)?;
         let matches = verified & known;
         self.metrics.logged_in(match (known, matches) {
             (false, _) => LoginResult::UnknownUser,
@@ -54,7 +61,10 @@ impl Service {
         let session = match request.session {
             None => None,
             Some(session) => {
-                Some(self.create_session(caller, user, request.username, session).await?)
+                // Of a store that hangs, the caller waits no longer than for a pod that does.
+                let created = self.create_session(caller, user, request.username, session);
+                let in_time = tokio::time::timeout_at(deadline.into(), created).await;
+                Some(in_time.map_err(|_| StoreError::Unreachable(OutOfTime.into()))??)
             }
         };
         Ok(LoginReply { matches: true, needs_rehash: !reasons.is_empty(), reasons, session })

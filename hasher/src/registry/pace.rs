@@ -71,8 +71,8 @@ mod tests {
         assert_eq!(due(&pace, 499, 0), (false, false));
         assert_eq!(due(&pace, 100, 38), (false, true));
         assert_eq!(due(&pace, 500, 0), (false, true));
-        assert_eq!(due(&pace, 4_999, 0).0, false);
-        assert_eq!(due(&pace, 5_000, 0).0, true);
+        assert_eq!(due(&pace, 4_999, 0), (false, true));
+        assert_eq!(due(&pace, 5_000, 0), (true, true));
         // Failures: no change hurries them.
         pace.announced(false, at(5_000));
         pace.published(None, at(5_000));

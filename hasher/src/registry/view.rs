@@ -45,7 +45,7 @@ mod tests {
     fn this_pod_is_always_there_as_it_knows_itself() {
         let own = seen("own", 2, Some(5), None);
         let other = seen("other", 1, None, None);
-        assert_eq!(with_own(vec![], own.clone()), [own.clone()]);
+        assert_eq!(with_own(vec![], own.clone()), std::slice::from_ref(&own));
         assert_eq!(with_own(vec![other.clone()], own.clone()), [other.clone(), own.clone()]);
         let stale = seen("own", 9, None, Some(0));
         assert_eq!(

@@ -182,7 +182,7 @@ fn kind(error: &RedisError) -> Kind {
         return Kind::Corrupt;
     }
     match error.kind() {
-        ErrorKind::UnexpectedReturnType => Kind::Corrupt,
+        ErrorKind::UnexpectedReturnType | ErrorKind::Parse => Kind::Corrupt,
         ErrorKind::Server(ServerErrorKind::NoScript) => Kind::NoScript,
         _ => Kind::Unreachable,
     }

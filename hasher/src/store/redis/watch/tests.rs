@@ -13,8 +13,9 @@ fn check(trace: &str, expect: Expect) {
     for event in trace.split(' ') {
         let (what, at) = event.split_once('@').unwrap();
         let now = start + Duration::from_millis(at.parse().unwrap());
-        let slot = Slot::new(what[1..].parse::<u16>().unwrap() * SLOTS_PER_PART).unwrap();
-        let turn = match &what[..1] {
+        let (what, part) = what.split_at(1);
+        let slot = Slot::new(part.parse::<u16>().unwrap() * SLOTS_PER_PART).unwrap();
+        let turn = match what {
             "a" => watch.answered(slot),
             "f" => watch.failed(slot, "timed out".to_owned(), now),
             other => panic!("{other}"),
