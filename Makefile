@@ -91,6 +91,9 @@ crd: ## Writes crds/authclusters.yaml and the chart's copy again, from the types
 	$(CARGO) run --quiet --locked --package authcluster-operator --bin operator -- crd > crds/authclusters.yaml
 	cp crds/authclusters.yaml charts/authcluster/crds/
 
+golden: ## Writes the objects that samples become again, for review.
+	UPDATE_EXPECT=1 $(CARGO) test --quiet --locked --package authcluster-operator --lib plan::preview
+
 bench-argon2id: ## Measures the Argon2id engine next to the argon2 crate and libargon2.
 	$(CARGO) run --release --locked --package authcluster-argon2id --example bench
 

@@ -5,3 +5,4 @@
 
 mod crd;
 mod lease;
+mod objects;
