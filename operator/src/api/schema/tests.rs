@@ -214,6 +214,8 @@ fn what_must_not_be_is_in_the_rules() {
         .spec.hasher: !has(self.autoscaling) || !has(self.pools) || size(self.pools) == 0
         .spec.hasher.autoscaling: self.minReplicas <= self.maxReplicas
         .spec.hasher.pools[].autoscaling: self.minReplicas <= self.maxReplicas
+        .spec.hasher.pools[].tolerations[]: has(self.key) || self.operator == 'Exists'
+        .spec.hasher.pools[].tolerations[]: !has(self.value) || self.operator == 'Equal'
         .spec.redis: self.shards == oldSelf.shards
         .spec.redis: self.shards == 1 || self.shards >= 3
         .spec.redis: self.storage == oldSelf.storage
