@@ -138,7 +138,7 @@ impl Life {
     fn take(&mut self, step: &RedisStep) {
         let before = self.net.servers.clone();
         let taken = self.net.take(step).is_ok();
-        self.note(format!("{} {step}", if taken { "took" } else { "refused" }));
+        self.note(&format!("{} {step}", if taken { "took" } else { "refused" }));
         if let (RedisStep::AddSlots { at, slots, .. }, true) = (step, taken) {
             let held = before.iter().filter(|server| server.id != at.id);
             let held = held.fold(SlotSet::empty(), |all, server| all.union(&server.data));
@@ -160,7 +160,7 @@ impl Life {
         assert!(lost.is_empty(), "the keys of {lost} are lost\n{}", self.story());
     }
 
-    fn note(&mut self, words: String) {
+    fn note(&mut self, words: &str) {
         self.trace.push(format!("{}: {words}", self.net.now));
     }
 
@@ -214,7 +214,7 @@ impl Life {
         let old = self.pods[name].server;
         let was = self.pods[name].at.ip.unwrap();
         self.net.servers[old].runs = false;
-        self.note(format!("{name} stops"));
+        self.note(&format!("{name} stops"));
         self.unrest();
         let ip: IpAddr = if self.random.one_in(2) { was } else { self.net.fresh_ip() };
         let empties = may_empty && self.random.one_in(2);
@@ -229,7 +229,7 @@ impl Life {
             self.net.servers[old].start(ip, now);
             old
         };
-        self.note(format!("{name} starts, empty {empties}, moved {}", ip != was));
+        self.note(&format!("{name} starts, empty {empties}, moved {}", ip != was));
         let pod = self.pods.get_mut(name).unwrap();
         (pod.server, pod.at.ip) = (server, Some(ip));
         self.unrest();
