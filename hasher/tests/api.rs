@@ -41,6 +41,7 @@ fn client() -> reqwest::Client {
 struct Answer {
     status: u16,
     retry_after: Option<String>,
+    node: Option<String>,
     kind: String,
     body: String,
 }
@@ -51,6 +52,7 @@ impl Answer {
     }
 
     fn problem(&self) -> (u16, String) {
+        assert_eq!(self.node.as_deref(), Some("pod"), "every answer says who gave it");
         assert_eq!(self.kind, "application/problem+json", "{}", self.body);
         (self.status, self.json()["code"].as_str().unwrap().to_owned())
     }
@@ -62,7 +64,8 @@ async fn send(request: reqwest::RequestBuilder) -> Answer {
         |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
     let (retry_after, kind) = (header("retry-after"), header("content-type").unwrap_or_default());
     let status = response.status().as_u16();
-    Answer { status, retry_after, kind, body: response.text().await.unwrap() }
+    let node = header("authcluster-node");
+    Answer { status, retry_after, node, kind, body: response.text().await.unwrap() }
 }
 
 async fn post(pod: &Running, path: &str, body: impl ToString) -> Answer {

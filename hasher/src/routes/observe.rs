@@ -1,6 +1,8 @@
-//! Counts every answer, and logs those that are the hasher's fault: once, here.
+//! Counts every answer, logs those that are the hasher's fault, and says on each which pod gave it: once,
+//! here.
 
 use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -18,11 +20,18 @@ const ROUTES: &[&str] = &[
     "/v1/nodes",
 ];
 
+/// The pod that answers. Whoever sees an odd answer behind a Service knows whose log to read.
+const NODE: HeaderName = HeaderName::from_static("authcluster-node");
+
 pub(super) async fn observe(State(api): State<Api>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let route = ROUTES.iter().find(|route| **route == path).copied().unwrap_or("other");
     let start = clock::now();
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
+    // A node's name is a DNS name, and so always a header's value too.
+    if let Ok(node) = HeaderValue::from_str(api.service.node.as_str()) {
+        response.headers_mut().insert(NODE, node);
+    }
     let answered = response.extensions().get::<Answered>();
     let time = clock::now().saturating_duration_since(start);
     api.service.metrics.answered(route, answered.map(|answered| answered.code), time);

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use authcluster_lab::args::Environment;
@@ -23,6 +24,9 @@ pub const OPERATOR_NAMESPACE: &str = "authcluster-system";
 
 /// Images that the lab's nodes need: ours, and Redis.
 const IMAGES: [&str; 3] = ["authcluster-operator:dev", "authcluster-hasher:dev", "redis:7.0"];
+
+/// A server of Redis answers within this, or is not there.
+const REDIS_WITHIN: Duration = Duration::from_secs(3);
 
 /// The lab with the operator in it.
 pub struct World {
@@ -110,9 +114,12 @@ impl World {
         command: &[&str],
     ) -> anyhow::Result<String> {
         let mut cli = Command::from(self.lab.enter_command("redis-cli"));
-        cli.args(["-h", &ip.to_string(), "--user", "operator", "-e", "-t", "2"]).args(command);
+        cli.args(["-h", &ip.to_string(), "--user", "operator", "-e"]).args(command);
         cli.env("REDISCLI_AUTH", password).stdin(Stdio::null()).kill_on_drop(true);
-        let output = cli.output().await.context("cannot run redis-cli in the lab")?;
+        let output = tokio::time::timeout(REDIS_WITHIN, cli.output())
+            .await
+            .with_context(|| format!("no answer from Redis at {ip}"))?
+            .context("cannot run redis-cli in the lab")?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let errors = String::from_utf8_lossy(&output.stderr);
         anyhow::ensure!(output.status.success(), "{command:?} at {ip}: {text}{errors}");

@@ -96,24 +96,31 @@ async fn every_hasher_answers_for_every_user(cluster: &Cluster) -> anyhow::Resul
         .await?;
     }
     let encoded = cluster.hash("correct horse").await?;
-    let mut worked = BTreeSet::new();
     let mut sessions = Vec::new();
     for number in 0..12 {
         let user = format!("user-{number}");
-        let mut homes = BTreeSet::new();
-        for address in hashers.values() {
+        for (name, address) in &hashers {
             let body = json!({
                 "username": user, "password": "correct horse", "encoded": encoded,
                 "session": {"data": user},
             });
             let answer = cluster.post(*address, "/v1/login", body).await?;
             assert_eq!((answer.status, &answer.json()["match"]), (200, &json!(true)), "{answer:?}");
-            homes.extend(answer.node.clone());
+            assert_eq!(answer.node.as_ref(), Some(name));
             sessions.push(answer.json()["session"]["id"].as_str().unwrap().to_owned());
         }
-        worked.extend(homes);
     }
-    assert_eq!(worked.len(), 3, "all hashers answer: {worked:?}");
+    let forwarded = async |outcome: &str| {
+        let mut sum = 0;
+        for name in hashers.keys() {
+            let path = format!("{}/pods/{name}:9090/proxy/metrics", cluster.namespace());
+            let line = format!("authcluster_hasher_forwarded_total{{outcome=\"{outcome}\"}} ");
+            sum += metric(cluster, &path, &line).await?.unwrap_or_default();
+        }
+        anyhow::Ok(sum)
+    };
+    assert!(forwarded("done").await? > 0, "nobody handed a job to its user's home");
+    assert_eq!(forwarded("failed").await?, 0);
     for (session, address) in sessions.iter().zip(hashers.values().rev().cycle()) {
         assert!(cluster.is_active(*address, session).await?, "a session of another hasher");
     }
@@ -157,27 +164,36 @@ async fn passes(cluster: &Cluster) -> anyhow::Result<u64> {
     let pods = kube::Api::<Pod>::namespaced(cluster.world().client.clone(), OPERATOR_NAMESPACE);
     let pod = pods.list(&kube::api::ListParams::default()).await?.items.into_iter().next();
     let name = pod.and_then(|pod| pod.metadata.name).unwrap();
-    let path = format!("/api/v1/namespaces/{OPERATOR_NAMESPACE}/pods/{name}:8080/proxy/metrics");
-    let text = cluster.world().kubectl(&["get", "--raw", &path], "").await?;
-    let line =
-        text.lines().find_map(|line| line.strip_prefix("authcluster_operator_reconciles_total "));
-    Ok(line.unwrap().parse()?)
+    let path = format!("{OPERATOR_NAMESPACE}/pods/{name}:8080/proxy/metrics");
+    let passes = metric(cluster, &path, "authcluster_operator_reconciles_total ").await?;
+    Ok(passes.unwrap())
 }
 
+/// A number that a pod tells, found by the beginning of its line.
+async fn metric(cluster: &Cluster, path: &str, line: &str) -> anyhow::Result<Option<u64>> {
+    let path = format!("/api/v1/namespaces/{path}");
+    let text = cluster.world().kubectl(&["get", "--raw", &path], "").await?;
+    Ok(text.lines().find_map(|it| it.strip_prefix(line)).map(str::parse).transpose()?)
+}
+
+/// Measured speeds may still move for a while after the start, and that is worth a write; then comes
+/// a time in which nothing is.
 async fn a_pass_that_finds_nothing_to_do_writes_nothing(cluster: &Cluster) -> anyhow::Result<()> {
-    cluster.touch("once").await?;
-    let (before, passed) = (versions(cluster).await?, passes(cluster).await?);
-    // The operator looks again every 15 s by itself.
-    eventually("three more passes", Duration::from_secs(60), || async {
-        let now = passes(cluster).await?;
-        anyhow::ensure!(now >= passed + 3, "{now} passes, {passed} before");
+    eventually("three passes without a write", Duration::from_secs(180), || async {
+        cluster.touch("looked at").await?;
+        let (before, passed) = (versions(cluster).await?, passes(cluster).await?);
+        // The operator looks again every 15 s by itself.
+        eventually("three more passes", Duration::from_secs(60), || async {
+            let now = passes(cluster).await?;
+            anyhow::ensure!(now >= passed + 3, "{now} passes, {passed} before");
+            Ok(())
+        })
+        .await?;
+        let after = versions(cluster).await?;
+        let changed: Vec<_> =
+            after.iter().filter(|(name, version)| before.get(*name) != Some(version)).collect();
+        anyhow::ensure!(changed.is_empty() && before.len() == after.len(), "written: {changed:?}");
         Ok(())
     })
-    .await?;
-    let after = versions(cluster).await?;
-    let changed: Vec<_> =
-        after.iter().filter(|(name, version)| before.get(*name) != Some(version)).collect();
-    assert!(changed.is_empty(), "written: {changed:?}");
-    assert_eq!(before.len(), after.len());
-    Ok(())
+    .await
 }
