@@ -23,8 +23,31 @@ where
         match tokio::time::timeout(left, check()).await {
             Ok(Ok(found)) => return Ok(found),
             Ok(Err(error)) => last = error,
-            Err(_) => return Err(last.context(format!("not within {bound:?}: {what}"))),
+            Err(_) => {}
+        }
+        // A check that never waits is done before any timeout can end it.
+        if Instant::now() >= end {
+            return Err(last.context(format!("not within {bound:?}: {what}")));
         }
         tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! The bound holds, whatever the check does.
+
+    use std::time::Duration;
+
+    use super::eventually;
+
+    #[tokio::test]
+    async fn a_wait_ends() {
+        let bound = Duration::from_millis(60);
+        let waited =
+            eventually("now", bound, async || Err::<(), _>(anyhow::anyhow!("not yet"))).await;
+        assert!(format!("{:#}", waited.unwrap_err()).contains("now: not yet"));
+        let waited = eventually("never", bound, std::future::pending::<anyhow::Result<()>>).await;
+        assert!(format!("{:#}", waited.unwrap_err()).contains("never"));
     }
 }
