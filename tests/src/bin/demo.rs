@@ -1,11 +1,6 @@
 //! `make demo`: a lab, the operator in it by its chart, the sample, and a login. What it does is in the
 //! library; this is the start and the exit code.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a program that people start: its one argument is the name of the lab"
-)]
-
 use std::process::ExitCode;
 
 use authcluster_lab::report::{Report, answer};

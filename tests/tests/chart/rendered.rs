@@ -1,5 +1,11 @@
 //! What Helm makes of the chart: rights, refusals, and pods that any cluster admits.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that finds no Helm or no field stops there"
+)]
+
 use std::fmt::Write as _;
 use std::process::{Command, Output};
 
