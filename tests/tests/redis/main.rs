@@ -1,5 +1,12 @@
 //! What only a real Redis Cluster can show. Every test starts its own servers on loopback.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test stops where it fails, and waits with real bounds"
+)]
+
 mod harness;
 mod peers;
 mod pods;

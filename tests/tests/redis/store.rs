@@ -108,7 +108,9 @@ async fn what_cannot_be_is_corrupt_and_never_a_session() -> anyhow::Result<()> {
 /// A connection to the primary of a key's slot.
 async fn primary_of(servers: &RedisServers, key: &str) -> anyhow::Result<MultiplexedConnection> {
     let slot = Slot::of_key(key.as_bytes()).get();
-    let shards: Vec<(u16, u16, (String, u16, redis::Value, redis::Value))> = redis::cmd("CLUSTER")
+    // From, to, and the primary first: its address, port, id and more.
+    type Shard = (u16, u16, (String, u16, redis::Value, redis::Value));
+    let shards: Vec<Shard> = redis::cmd("CLUSTER")
         .arg("SLOTS")
         .query_async(&mut servers.servers()[0].connect().await?)
         .await?;
