@@ -14,6 +14,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use authcluster_operator::api::{AuthCluster, AuthClusterStatus};
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret, Service};
+use kube::Client;
 use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -35,6 +36,7 @@ const GONE_WITHIN: Duration = Duration::from_secs(120);
 /// One `AuthCluster`.
 pub struct Cluster {
     world: &'static World,
+    client: Client,
     namespace: String,
     _folder: TempDir,
     caller: Caller,
@@ -64,7 +66,7 @@ impl Cluster {
         let world = World::get().await?;
         let metadata = ObjectMeta { name: Some(story.to_owned()), ..ObjectMeta::default() };
         let namespace = Namespace { metadata, ..Namespace::default() };
-        let namespaces: Api<Namespace> = Api::all(world.client.clone());
+        let namespaces: Api<Namespace> = Api::all(world.client()?);
         namespaces.create(&PostParams::default(), &namespace).await?;
         let resource = json!({
             "apiVersion": "authcluster.dev/v1alpha1", "kind": "AuthCluster",
@@ -89,7 +91,8 @@ impl Cluster {
     }
 
     async fn connect(world: &'static World, namespace: &str) -> anyhow::Result<Self> {
-        let secrets: Api<Secret> = Api::namespaced(world.client.clone(), namespace);
+        let client = world.client()?;
+        let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
         let value = async |name: &str, key: &str| {
             let secret = secrets.get(name).await?;
             let data = secret.data.unwrap_or_default();
@@ -102,7 +105,7 @@ impl Cluster {
         let token = value(&format!("{}-token-default", Self::NAME), "token").await?;
         let caller = start_caller(world, &ca_file)?;
         let token = String::from_utf8(token)?.trim_end().to_owned();
-        Ok(Self { world, namespace: namespace.to_owned(), _folder: folder, caller, token })
+        Ok(Self { world, client, namespace: namespace.to_owned(), _folder: folder, caller, token })
     }
 
     /// A typed API in its namespace.
@@ -110,7 +113,7 @@ impl Cluster {
     where
         K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
     {
-        Api::namespaced(self.world.client.clone(), &self.namespace)
+        Api::namespaced(self.client.clone(), &self.namespace)
     }
 
     /// The lab.
@@ -333,7 +336,7 @@ impl Cluster {
 /// # Errors
 /// When it does not go.
 pub async fn remove(world: &World, namespace: &str) -> anyhow::Result<()> {
-    let namespaces: Api<Namespace> = Api::all(world.client.clone());
+    let namespaces: Api<Namespace> = Api::all(world.client()?);
     namespaces.delete(namespace, &DeleteParams::default()).await?;
     eventually("the namespace is gone", GONE_WITHIN, || async {
         let found = namespaces.get_opt(namespace).await?;
@@ -351,7 +354,7 @@ pub fn ip(pod: &Pod) -> Option<IpAddr> {
 }
 
 async fn until_ready(world: &World, namespace: &str) -> anyhow::Result<()> {
-    let api: Api<AuthCluster> = Api::namespaced(world.client.clone(), namespace);
+    let api: Api<AuthCluster> = Api::namespaced(world.client()?, namespace);
     eventually("the AuthCluster is Ready", READY_WITHIN, || async {
         let cluster = api.get(Cluster::NAME).await?;
         let status = cluster.status.unwrap_or_default();

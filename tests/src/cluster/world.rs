@@ -31,8 +31,7 @@ const REDIS_WITHIN: Duration = Duration::from_secs(3);
 /// The lab with the operator in it.
 pub struct World {
     lab: Lab,
-    /// A client with all rights.
-    pub client: Client,
+    config: Config,
 }
 
 impl World {
@@ -63,9 +62,17 @@ impl World {
         let kubeconfig = Kubeconfig::read_from(lab.kubeconfig())?;
         let options = KubeConfigOptions::default();
         let config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
-        let world = Self { lab, client: Client::try_from(config)? };
+        let world = Self { lab, config };
         world.install_operator().await?;
         Ok(world)
+    }
+
+    /// A client with all rights. It ends with the test that asks for it.
+    ///
+    /// # Errors
+    /// When the kubeconfig cannot be used.
+    pub fn client(&self) -> anyhow::Result<Client> {
+        Ok(Client::try_from(self.config.clone())?)
     }
 
     async fn install_operator(&self) -> anyhow::Result<()> {

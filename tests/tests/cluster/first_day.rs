@@ -161,7 +161,7 @@ async fn versions(cluster: &Cluster) -> anyhow::Result<BTreeMap<String, String>>
 
 /// The number of passes that the operator has made.
 async fn passes(cluster: &Cluster) -> anyhow::Result<u64> {
-    let pods = kube::Api::<Pod>::namespaced(cluster.world().client.clone(), OPERATOR_NAMESPACE);
+    let pods = kube::Api::<Pod>::namespaced(cluster.world().client()?, OPERATOR_NAMESPACE);
     let pod = pods.list(&kube::api::ListParams::default()).await?.items.into_iter().next();
     let name = pod.and_then(|pod| pod.metadata.name).unwrap();
     let path = format!("{OPERATOR_NAMESPACE}/pods/{name}:8080/proxy/metrics");

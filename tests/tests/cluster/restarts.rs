@@ -49,7 +49,7 @@ async fn the_operator_is_killed_while_it_forms_a_cluster() -> anyhow::Result<()>
 
 /// Ends its pod at once: nothing in it is told, and its lease has to run out.
 async fn kill_operator(world: &World) -> anyhow::Result<()> {
-    let pods: Api<Pod> = Api::namespaced(world.client.clone(), OPERATOR_NAMESPACE);
+    let pods: Api<Pod> = Api::namespaced(world.client()?, OPERATOR_NAMESPACE);
     for pod in pods.list(&ListParams::default()).await? {
         let name = pod.metadata.name.context("a pod without a name")?;
         pods.delete(&name, &DeleteParams::default().grace_period(0)).await?;
