@@ -52,6 +52,12 @@ impl Answer {
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
+
+    /// The text at a JSON pointer (RFC 6901) in the body.
+    #[must_use]
+    pub fn text(&self, pointer: &str) -> Option<String> {
+        self.json().pointer(pointer)?.as_str().map(ToOwned::to_owned)
+    }
 }
 
 type Waiting = Arc<Mutex<BTreeMap<u64, oneshot::Sender<Answer>>>>;

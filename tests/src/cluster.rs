@@ -1,4 +1,4 @@
-//! AuthClusters on a real Kubernetes: one lab with the operator installed by its chart, and in it a
+//! `AuthCluster`s on a real Kubernetes: one lab with the operator installed by its chart, and in it a
 //! namespace with an `AuthCluster` of its own for each test.
 //!
 //! The lab is begun anew by the first test of a run and stays up after the last, so that its logs and
@@ -236,7 +236,7 @@ impl Cluster {
     pub async fn hash(&self, password: &str) -> anyhow::Result<String> {
         let answer =
             self.post(self.service().await?, "/v1/hash", json!({"password": password})).await?;
-        let encoded = answer.json()["encoded"].as_str().map(ToOwned::to_owned);
+        let encoded = answer.text("/encoded");
         encoded.with_context(|| format!("no hash: {answer:?}"))
     }
 
@@ -255,7 +255,7 @@ impl Cluster {
             "session": {"data": user},
         });
         let answer = self.post(self.service().await?, "/v1/login", body).await?;
-        let id = answer.json()["session"]["id"].as_str().map(ToOwned::to_owned);
+        let id = answer.text("/session/id");
         id.with_context(|| format!("no session: {answer:?}"))
     }
 
@@ -265,7 +265,7 @@ impl Cluster {
     /// When the API cannot say.
     pub async fn is_active(&self, to: SocketAddr, session: &str) -> anyhow::Result<bool> {
         let answer = self.post(to, "/v1/sessions/introspect", json!({"session": session})).await?;
-        let active = answer.json()["active"].as_bool();
+        let active = answer.json().pointer("/active").and_then(Value::as_bool);
         active.with_context(|| format!("no answer whether the session is valid: {answer:?}"))
     }
 

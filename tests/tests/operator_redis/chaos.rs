@@ -4,6 +4,12 @@
 //! A fault empties at most one copy of a shard at a time, and at most one primary: without any copy
 //! nothing is left to save, and without a majority of primaries nobody may vote.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "a failing seed is followed by its lines; clippy's own exception covers test functions alone"
+)]
+
 use std::time::Duration;
 
 use authcluster_operator::plan::topology::{Next, NodeSeen, PodName, RedisStep, next_step};
