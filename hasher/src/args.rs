@@ -52,6 +52,10 @@ pub struct ServeArgs {
     #[arg(long, env = "HASHER_LANES", value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=i64::from(LANES_MAX)))]
     pub lanes: Option<u32>,
+    /// Keep each hashing thread on a CPU of its own, for nodes with CPUs set aside for this one;
+    /// overrides the file.
+    #[arg(long, env = "HASHER_PIN_LANES")]
+    pub pin_lanes: bool,
     /// Name of this node; the pod's name in a cluster.
     #[arg(long, env = "HASHER_NODE_NAME", value_name = "NAME", default_value = "local")]
     pub node_name: NodeId,
@@ -143,6 +147,7 @@ impl ServeArgs {
         config.listen.api = self.listen.unwrap_or(config.listen.api);
         config.listen.admin = self.admin_listen.unwrap_or(config.listen.admin);
         config.lanes = self.lanes.or(config.lanes);
+        config.pin_lanes |= self.pin_lanes;
         config.check()?;
         Ok(config)
     }

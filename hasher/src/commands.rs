@@ -158,11 +158,14 @@ pub fn key(args: &KeyArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The first line of standard input, without its end.
+/// The first line of standard input, without its end; from a terminal, without showing it.
 fn read_password() -> anyhow::Result<Password> {
     let mut stdin = std::io::stdin().lock();
     if stdin.is_terminal() {
-        writeln!(std::io::stderr().lock(), "Password (it will be shown), then Enter:")?;
+        write!(std::io::stderr().lock(), "Password: ")?;
+        let line = Zeroizing::new(rpassword::read_password().context("standard input")?);
+        anyhow::ensure!(!line.is_empty(), "no password");
+        return Password::from_bytes(line.as_bytes().to_vec()).context("standard input");
     }
     let mut line = Zeroizing::new(Vec::with_capacity(PASSWORD_BYTES_MAX + 2));
     let mut byte = [0];

@@ -7,7 +7,7 @@
 //!
 //! Blocking, for tens of milliseconds: only lanes, and the commands that have none, call this.
 
-use authcluster_argon2id::{ArenaOptions, Input, Params, Variant, hash_into};
+use authcluster_argon2id::{ArenaOptions, Grant, Input, Params, Variant, hash_into};
 use authcluster_contract::cost::Cost;
 use authcluster_contract::http::Scheme;
 use subtle::ConstantTimeEq as _;
@@ -44,6 +44,12 @@ impl Arena {
     pub fn new(memory_kib: u32) -> Result<Self, EngineError> {
         let arena = authcluster_argon2id::Arena::new(memory_kib, ArenaOptions::default());
         Ok(Self(arena.map_err(EngineError::Allocate)?))
+    }
+
+    /// What the system granted, for the log.
+    #[must_use]
+    pub fn grants(&self) -> (Grant, Grant) {
+        (self.0.huge_pages(), self.0.locked())
     }
 
     /// Overwrites what the last computation left. Free when nothing was computed since.

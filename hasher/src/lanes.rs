@@ -29,6 +29,8 @@ pub const WIPE_AFTER: Duration = Duration::from_secs(1);
 pub struct LanesConfig {
     /// Threads, at least one.
     pub lanes: u32,
+    /// Keep each thread on a CPU of its own.
+    pub pin: bool,
     /// The cost of a new hash: an arena holds one, and speed is measured at it.
     pub cost: Cost,
     /// Memory for stored hashes that need more than an arena, all together, in KiB.

@@ -80,7 +80,7 @@ pub async fn start_at(
         ..Bounds::default()
     };
     let identity = Identity { node: node.clone(), address, lanes, bounds };
-    let lanes = Lanes::start(LanesConfig { lanes, cost, large_kib })?;
+    let lanes = Lanes::start(LanesConfig { lanes, pin: config.pin_lanes, cost, large_kib })?;
     let local = Arc::new(Local::new(identity, lanes));
     let metrics = Arc::new(Metrics::new());
     let nobody = Arc::new(nobody(cost, &bounds).map_err(|error| anyhow::anyhow!("{error:?}"))?);

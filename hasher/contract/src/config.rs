@@ -29,6 +29,10 @@ pub struct HasherConfig {
     pub password: PasswordPolicy,
     /// Hashing threads. Without it: one for each whole CPU of the pod's request.
     pub lanes: Option<u32>,
+    /// Keep each hashing thread on a CPU of its own. For nodes with CPUs set aside for this pod: on
+    /// shared ones a thread that may not move waits for whoever else is there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pin_lanes: bool,
     /// How usernames become keys.
     pub users: Users,
     /// The shared store. Without it everything is kept in memory, and this pod is alone.

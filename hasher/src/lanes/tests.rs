@@ -15,7 +15,7 @@ const SMALL: Cost = Cost { memory_kib: 1024, iterations: 1, parallelism: 1 };
 const LONG: Cost = Cost { memory_kib: 1024, iterations: 5_000, parallelism: 1 };
 
 fn lanes(large_kib: u64) -> Lanes {
-    Lanes::start(LanesConfig { lanes: 1, cost: SMALL, large_kib }).unwrap()
+    Lanes::start(LanesConfig { lanes: 1, pin: false, cost: SMALL, large_kib }).unwrap()
 }
 
 fn hash(cost: Cost) -> Job {
@@ -108,7 +108,7 @@ async fn lanes_end_after_what_they_have_admitted() {
 
 #[tokio::test]
 async fn a_lane_without_work_wipes_its_arena_once() {
-    let config = LanesConfig { lanes: 1, cost: SMALL, large_kib: 0 };
+    let config = LanesConfig { lanes: 1, pin: false, cost: SMALL, large_kib: 0 };
     let lanes = Lanes::start_wiping(config, Duration::from_millis(5)).unwrap();
     let began = clock::now();
     for wipes in 1..=2 {
@@ -121,4 +121,30 @@ async fn a_lane_without_work_wipes_its_arena_once() {
         assert_eq!(lanes.wipes(), wipes);
         assert!(matches!(reply.await.unwrap(), Ok(Outcome::Hashed(_))));
     }
+}
+
+#[tokio::test]
+async fn pinned_lanes_compute_and_have_one_cpu_each() {
+    let before = rustix::thread::sched_getaffinity(None).unwrap();
+    let config = LanesConfig { lanes: 2, pin: true, cost: SMALL, large_kib: 0 };
+    let lanes = Lanes::start(config).unwrap();
+    let reply = lanes.admit(clock::now(), hash(SMALL), terms(HOUR)).unwrap();
+    assert!(matches!(reply.await.unwrap(), Ok(Outcome::Hashed(_))));
+    assert_eq!(rustix::thread::sched_getaffinity(None).unwrap(), before, "this thread is free");
+    // Each lane has a thread of its name, and the kernel tells where it may run.
+    let allowed = |lane: &str| {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+        let statuses =
+            tasks.filter_map(|task| std::fs::read_to_string(task.path().join("status")).ok());
+        let pinned = statuses
+            .filter(|status| status.starts_with(&format!("Name:\t{lane}\n")))
+            .filter_map(|status| {
+                let list = status.lines().find_map(|it| it.strip_prefix("Cpus_allowed_list:"))?;
+                list.trim().parse::<u32>().ok()
+            });
+        pinned.collect::<std::collections::BTreeSet<u32>>()
+    };
+    assert_eq!(allowed("lane-0").len(), 1);
+    let cpus = (0..rustix::thread::CpuSet::MAX_CPU).filter(|cpu| before.is_set(*cpu)).count();
+    assert_eq!(allowed("lane-0") != allowed("lane-1"), cpus > 1);
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use authcluster_contract::cost::{Cost, Units};
 use authcluster_contract::secret::Password;
 
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
 use super::queue::Waiting;
 use super::{LanesConfig, Shared, StartLanesError};
 use crate::clock;
@@ -36,7 +38,9 @@ pub(super) fn start(shared: &Arc<Shared>, config: LanesConfig) -> Result<Price, 
     for lane in 0..lanes {
         let (shared, sender, all_busy) = (shared.clone(), sender.clone(), all_busy.clone());
         let body = move || {
+            let pinned = config.pin.then(|| pin(lane));
             let arena = Arena::new(config.cost.memory_kib);
+            tell(lane, pinned, arena.as_ref().ok());
             all_busy.wait();
             match arena {
                 Err(error) => drop(sender.send(Err(error))),
@@ -59,6 +63,29 @@ pub(super) fn start(shared: &Arc<Shared>, config: LanesConfig) -> Result<Price, 
         time += sample.1;
     }
     Ok(Price::measured(units, time))
+}
+
+/// Keeps this thread on one of the CPUs that the process may use: each lane on another, as far as there
+/// are any.
+fn pin(lane: usize) -> Result<(), rustix::io::Errno> {
+    let allowed = sched_getaffinity(None)?;
+    let cpus: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).collect();
+    let mut only = CpuSet::new();
+    if let Some(cpu) = lane.checked_rem(cpus.len()).and_then(|place| cpus.get(place)) {
+        only.set(*cpu);
+    }
+    sched_setaffinity(None, &only)
+}
+
+/// What was asked of the system and what it granted: all of it is speed or care, and nothing fails.
+fn tell(lane: usize, pinned: Option<Result<(), rustix::io::Errno>>, arena: Option<&Arena>) {
+    if let Some(Err(error)) = pinned {
+        tracing::warn!(lane, %error, "the thread cannot be kept on a CPU of its own");
+    }
+    if let Some((huge_pages, locked)) = arena.map(Arena::grants) {
+        let engine = authcluster_argon2id::Path::detect().name();
+        tracing::info!(lane, engine, ?huge_pages, memory_locked = ?locked, "lane started");
+    }
 }
 
 /// Computes for [`CALIBRATION`]: so much work in so much time.

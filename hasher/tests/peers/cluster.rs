@@ -151,7 +151,8 @@ pub(crate) async fn pods_bounded(
 
 fn local(index: usize, address: SocketAddr, memory_kib_max: u32) -> Arc<Local> {
     let node = format!("pod-{index}").parse().unwrap();
-    let lanes = LanesConfig { lanes: 1, cost: Cost { iterations: 1, ..LARGE }, large_kib: 0 };
+    let lanes =
+        LanesConfig { lanes: 1, pin: false, cost: Cost { iterations: 1, ..LARGE }, large_kib: 0 };
     let bounds = Bounds { memory_kib_max, ..Bounds::default() };
     let identity = Identity { node, address, lanes: 1, bounds };
     Arc::new(Local::new(identity, Lanes::start(lanes).unwrap()))
