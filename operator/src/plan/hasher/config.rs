@@ -44,6 +44,8 @@ fn config(wanted: &Validated) -> HasherConfig {
         password: PasswordPolicy { argon2id: wanted.argon2id },
         // Each pool has its own number of threads, in its pods' environment.
         lanes: None,
+        // Pods share their node's CPUs.
+        pin_lanes: false,
         users: Users { key_file: Some(path(FILE_USER_KEY)), case: wanted.username_case },
         redis: Some(Redis {
             seeds: names::redis_seeds(&wanted.name, &wanted.namespace, wanted.redis.shards),
