@@ -20,7 +20,7 @@ use self::pace::{Due, Pace};
 use self::rate::OfferedRate;
 use crate::clock;
 use crate::policy::routing::{NodeSeen, Table};
-use crate::store::{Store, StoreError};
+use crate::store::{NodeStore, StoreError};
 use crate::telemetry::{Metrics, Tasks, chain};
 use crate::work::Local;
 
@@ -38,7 +38,7 @@ const READ_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The registry of one pod.
 pub struct Registry {
-    store: Arc<dyn Store>,
+    store: Arc<dyn NodeStore>,
     local: Arc<Local>,
     metrics: Arc<Metrics>,
     table: SharedTable,
@@ -47,7 +47,7 @@ pub struct Registry {
 impl Registry {
     /// A registry that knows this pod alone.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, local: Arc<Local>, metrics: Arc<Metrics>) -> Self {
+    pub fn new(store: Arc<dyn NodeStore>, local: Arc<Local>, metrics: Arc<Metrics>) -> Self {
         let registry = Self { store, local, metrics, table: SharedTable::default() };
         registry.replace(Vec::new());
         registry

@@ -3,15 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use authcluster_contract::cost::{Cost, Units};
-use authcluster_contract::keys::SessionDigest;
 use authcluster_contract::node::NodeId;
-use authcluster_contract::user::Realm;
 
 use super::*;
 use crate::formats::Bounds;
 use crate::lanes::{Lanes, LanesConfig};
 use crate::store::memory::MemoryStore;
-use crate::store::{LiveSession, NodeEntry, Session, Standing, StoreFuture};
+use crate::store::{NodeEntry, StoreFuture};
 use crate::work::Identity;
 
 /// A store that can go away.
@@ -34,35 +32,7 @@ impl Shared {
     }
 }
 
-impl Store for Shared {
-    fn standing(&self) -> Standing {
-        Standing::Reachable
-    }
-
-    fn create_session<'a>(
-        &'a self,
-        digest: &'a SessionDigest,
-        session: &'a Session,
-    ) -> StoreFuture<'a, ()> {
-        self.store.create_session(digest, session)
-    }
-
-    fn introspect_session<'a>(
-        &'a self,
-        digest: &'a SessionDigest,
-        realm: &'a Realm,
-    ) -> StoreFuture<'a, Option<LiveSession>> {
-        self.store.introspect_session(digest, realm)
-    }
-
-    fn revoke_session<'a>(
-        &'a self,
-        digest: &'a SessionDigest,
-        realm: &'a Realm,
-    ) -> StoreFuture<'a, bool> {
-        self.store.revoke_session(digest, realm)
-    }
-
+impl NodeStore for Shared {
     fn announce_node<'a>(
         &'a self,
         node: &'a NodeId,

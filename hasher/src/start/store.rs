@@ -33,7 +33,7 @@ pub(super) fn open(
         return Ok(Shared { store: Arc::new(MemoryStore::new()), table: None });
     };
     let store: Arc<dyn Store> = Arc::new(RedisStore::start(redis, metrics, tasks)?);
-    let registry = Registry::new(Arc::clone(&store), Arc::clone(local), Arc::clone(metrics));
+    let registry = Registry::new(Arc::clone(&store) as _, Arc::clone(local), Arc::clone(metrics));
     let table = registry.table();
     registry.start(tasks);
     Ok(Shared { store, table: Some(table) })

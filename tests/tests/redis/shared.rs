@@ -10,7 +10,7 @@ use authcluster_contract::keys::{self, SessionDigest};
 use authcluster_contract::slots::Slot;
 use authcluster_contract::user::{Realm, UserKeyMaker, UsernameCase};
 use authcluster_hasher::store::redis::RedisStore;
-use authcluster_hasher::store::{Session, Standing, Store};
+use authcluster_hasher::store::{NodeStore as _, Session, Standing, Store};
 use authcluster_hasher::telemetry::{Metrics, Tasks};
 use authcluster_redis_agent::copies::Copies;
 use authcluster_redis_agent::users;

@@ -10,7 +10,7 @@ use authcluster_contract::node::{NodeId, NodeRecord};
 use authcluster_contract::slots::Slot;
 use authcluster_contract::weights::Weight;
 use authcluster_hasher::store::conformance::check_all;
-use authcluster_hasher::store::{Store as _, StoreError};
+use authcluster_hasher::store::{NodeStore as _, SessionStore as _, StoreError};
 use authcluster_tests::redis::RedisServers;
 use futures::FutureExt as _;
 use redis::aio::MultiplexedConnection;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use authcluster_contract::keys::SessionDigest;
-use authcluster_hasher::store::{Standing, Store as _, StoreError};
+use authcluster_hasher::store::{SessionStore as _, Standing, Store as _, StoreError};
 use authcluster_tests::eventually::eventually;
 use authcluster_tests::redis::RedisServers;
 

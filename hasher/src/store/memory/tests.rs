@@ -1,9 +1,14 @@
 //! The conformance checks on paused time, and the bound.
 
-use authcluster_contract::user::{UserKeyMaker, UsernameCase};
+use std::time::Duration;
+
+use authcluster_contract::keys::SessionDigest;
+use authcluster_contract::user::{Realm, UserKeyMaker, UsernameCase};
+use futures::FutureExt as _;
 
 use super::*;
 use crate::store::conformance::check_all;
+use crate::store::{Session, SessionStore as _, StoreError};
 
 #[tokio::test(start_paused = true)]
 async fn it_does_what_every_store_must() {

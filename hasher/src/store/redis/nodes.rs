@@ -1,112 +1,95 @@
-//! Reading what other nodes wrote. Pure but for one log line: a record that makes no sense is left
-//! out, and never keeps the others from being read.
-
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+//! The registry of nodes: one hash for their records, two keys in one slot for each.
 
 use authcluster_contract::cost::Units;
+use authcluster_contract::keys;
+use authcluster_contract::limits::HEARTBEAT_TTL_MS;
 use authcluster_contract::node::{NodeId, NodeRecord};
-use authcluster_contract::weights::Weight;
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
+use redis::Cmd;
 
-use crate::clock;
+use super::listed::{self, Listed};
+use super::{RedisStore, corrupt, slot};
+use crate::store::{NodeEntry, NodeStore, StoreError, StoreFuture};
 
-/// Most nodes that are read. Five times the largest cluster that this is meant for; more is a
-/// mistake or an attack, and each read of the registry would take longer than its interval.
-const NODES_MAX: usize = 1_000;
+/// Reads of nodes at once, each of two small keys. All of a large cluster's would only queue up on
+/// the same few connections.
+const READS_MAX: usize = 64;
 
-/// Longest record in bytes. A real one has some 120.
-const RECORD_BYTES_MAX: usize = 1_024;
-
-/// Longest version that a record may name, in bytes.
-const VERSION_BYTES_MAX: usize = 64;
-
-/// Nonsense is said so often, however much there is.
-const SAY_AGAIN: Duration = Duration::from_secs(60);
-
-/// The hash `nodes`, read.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Listed {
-    /// The nodes whose records make sense, in order of names.
-    pub(super) nodes: Vec<(NodeId, NodeRecord)>,
-    /// What was left out, and why. Holds no content of Redis but names that are well-formed.
-    pub(super) refused: Vec<String>,
-}
-
-/// Sorts what makes sense from what does not.
-pub(super) fn listed(mut all: Vec<(Vec<u8>, Vec<u8>)>) -> Listed {
-    // In order of names, so that all pods leave out the same ones.
-    all.sort();
-    let mut listed = Listed::default();
-    if NODES_MAX < all.len() {
-        listed.refused.push(format!("{} nodes, and {NODES_MAX} are read", all.len()));
-        all.truncate(NODES_MAX);
+impl RedisStore {
+    async fn announce(&self, node: &NodeId, record: &NodeRecord) -> Result<(), StoreError> {
+        let record = serde_json::to_string(record).map_err(|error| corrupt(Box::new(error)))?;
+        let mut command = redis::cmd("HSET");
+        command.arg(keys::NODES).arg(node.as_str()).arg(record);
+        self.link.ask(slot(keys::NODES), &command).await
     }
-    for (name, record) in all {
-        match (node_id(&name), node_record(&record)) {
-            (Some(node), Ok(record)) => listed.nodes.push((node, record)),
-            (Some(node), Err(reason)) => listed.refused.push(format!("record of {node}: {reason}")),
-            (None, _) => listed.refused.push("a record under a name that no node has".to_owned()),
-        }
+
+    async fn beat(&self, node: &NodeId, load: Units) -> Result<(), StoreError> {
+        let key = keys::node_load(node);
+        let mut command = redis::cmd("SET");
+        command.arg(&key).arg(load.0).arg("PX").arg(HEARTBEAT_TTL_MS);
+        self.link.ask(slot(&key), &command).await
     }
-    listed
-}
 
-fn node_id(name: &[u8]) -> Option<NodeId> {
-    std::str::from_utf8(name).ok()?.parse().ok()
-}
-
-fn node_record(text: &[u8]) -> Result<NodeRecord, String> {
-    if RECORD_BYTES_MAX < text.len() {
-        return Err(format!("longer than {RECORD_BYTES_MAX} bytes"));
+    async fn withdraw(&self, node: &NodeId) -> Result<(), StoreError> {
+        let load = keys::node_load(node);
+        let mut record = redis::cmd("HDEL");
+        record.arg(keys::NODES).arg(node.as_str());
+        let mut heartbeat = redis::cmd("DEL");
+        heartbeat.arg(&load);
+        futures::try_join!(
+            self.link.ask::<()>(slot(keys::NODES), &record),
+            self.link.ask::<()>(slot(&load), &heartbeat)
+        )?;
+        Ok(())
     }
-    // The parser's own words may quote the text.
-    let record: NodeRecord = serde_json::from_slice(text).map_err(|_| "not JSON of its shape")?;
-    if VERSION_BYTES_MAX < record.version.len() || record.version.contains(char::is_control) {
-        return Err("a version that is none".to_owned());
+
+    /// Two round trips, whatever the number of nodes. When one node's keys cannot be read, neither
+    /// can its life or death be told, so the whole read fails and the reader keeps what it knew.
+    async fn nodes(&self) -> Result<Vec<NodeEntry>, StoreError> {
+        let all: Vec<(Vec<u8>, Vec<u8>)> =
+            self.link.ask(slot(keys::NODES), redis::cmd("HGETALL").arg(keys::NODES)).await?;
+        let Listed { nodes, refused } = listed::listed(all);
+        self.nonsense.say(&refused);
+        // Each value owns what it needs, so that no read borrows from the list.
+        let reads: Vec<_> =
+            nodes.into_iter().map(|(node, record)| self.node(node, record)).collect();
+        let mut entries: Vec<NodeEntry> =
+            stream::iter(reads).buffer_unordered(READS_MAX).try_collect().await?;
+        entries.sort_by(|a, b| a.node.cmp(&b.node));
+        Ok(entries)
     }
-    record.checked().map_err(|error| error.to_string())
-}
 
-/// A node's load and weight. A load that is no number is no heartbeat; a weight that is none leaves
-/// the node's own word, and is never taken for zero.
-pub(super) fn figures(
-    node: &NodeId,
-    load: Option<&[u8]>,
-    weight: Option<&[u8]>,
-) -> (Option<Units>, Option<Weight>, Vec<String>) {
-    let mut refused = Vec::new();
-    let load = load.and_then(|text| {
-        let load = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-        if load.is_none() {
-            refused.push(format!("load of {node}: not a number of units"));
-        }
-        load.map(Units)
-    });
-    let weight = weight.and_then(|text| {
-        let weight = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-        if weight.is_none() {
-            refused.push(format!("weight of {node}: not a number of units per second"));
-        }
-        weight
-    });
-    (load, weight, refused)
-}
-
-/// Says what was left out, once in a while.
-#[derive(Debug, Default)]
-pub(super) struct Nonsense(Mutex<Option<Instant>>);
-
-impl Nonsense {
-    pub(super) fn say(&self, refused: &[String]) {
-        let Some(first) = refused.first() else { return };
-        let now = clock::now();
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.is_none_or(|said| SAY_AGAIN <= now - said) {
-            *said = Some(now);
-            tracing::warn!(first, count = refused.len(), "redis holds nodes that make no sense");
-        }
+    async fn node(&self, node: NodeId, record: NodeRecord) -> Result<NodeEntry, StoreError> {
+        // One hash tag, so one slot and one command.
+        let (load, weight) = (keys::node_load(&node), keys::node_capacity(&node));
+        let mut command: Cmd = redis::cmd("MGET");
+        command.arg(&load).arg(weight);
+        let (load, weight): (Option<Vec<u8>>, Option<Vec<u8>>) =
+            self.link.ask(slot(&load), &command).await?;
+        let (load, weight, refused) = listed::figures(&node, load.as_deref(), weight.as_deref());
+        self.nonsense.say(&refused);
+        Ok(NodeEntry { node, record, load, weight })
     }
 }
 
-#[cfg(test)]
-mod tests;
+impl NodeStore for RedisStore {
+    fn announce_node<'a>(
+        &'a self,
+        node: &'a NodeId,
+        record: &'a NodeRecord,
+    ) -> StoreFuture<'a, ()> {
+        self.announce(node, record).boxed()
+    }
+
+    fn publish_load<'a>(&'a self, node: &'a NodeId, load: Units) -> StoreFuture<'a, ()> {
+        self.beat(node, load).boxed()
+    }
+
+    fn withdraw_node<'a>(&'a self, node: &'a NodeId) -> StoreFuture<'a, ()> {
+        self.withdraw(node).boxed()
+    }
+
+    fn read_nodes(&self) -> StoreFuture<'_, Vec<NodeEntry>> {
+        self.nodes().boxed()
+    }
+}

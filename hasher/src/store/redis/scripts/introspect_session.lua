@@ -1,5 +1,5 @@
 -- Gives back a session of this realm and starts its idle timeout anew, never beyond its end.
--- KEYS: the session. ARGV: realm. The rule is `store::time_left`.
+-- KEYS: the session. ARGV: realm. The rule is `store::sessions::time_left`.
 local kept = redis.call('HMGET', KEYS[1], 'realm', 'username', 'data', 'idle_ms', 'end_ms')
 if not kept[1] then
   if redis.call('EXISTS', KEYS[1]) == 1 then
