@@ -4,6 +4,7 @@
 pub mod events;
 pub mod kubernetes;
 pub mod redis;
+pub mod scale;
 pub mod secrets;
 pub mod status;
 pub mod weights;
@@ -78,6 +79,9 @@ pub enum Error {
         #[source]
         cause: secrets::GenerateError,
     },
+    /// The API server refused a number of hashers.
+    #[error("cannot write the number of hashers through the scale subresource")]
+    Scale(#[source] kube::Error),
     /// A step on Redis failed.
     #[error("cannot take the Redis step {step}")]
     Redis {
@@ -107,6 +111,7 @@ impl Error {
             | Self::Apply { .. }
             | Self::Delete { .. }
             | Self::Generate { .. }
+            | Self::Scale(_)
             | Self::Redis { .. }
             | Self::Weights(_) => Retry::Backoff,
         }
@@ -130,6 +135,8 @@ pub async fn apply_plan(
         deletes,
         redis_step,
         weights,
+        scale,
+        histories: _,
         events,
         status: _,
         requeue_after_ms: _,
@@ -139,6 +146,9 @@ pub async fn apply_plan(
     let mut first = secrets::apply_secrets(context, &key, secrets, live).await;
     first = first.and(kubernetes::apply_objects(context, objects, live).await);
     first = first.and(kubernetes::delete_objects(context, &key, deletes, live).await);
+    if let Some(replicas) = scale {
+        first = first.and(scale::apply_scale(context, cluster, replicas).await);
+    }
     // Boxed, or the type of a whole pass nests deeper than the compiler looks.
     if let Some(step) = redis_step {
         first = first.and(apply_redis_step(context, world, step).boxed().await);

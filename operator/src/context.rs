@@ -15,6 +15,7 @@ use crate::api::AuthCluster;
 use crate::clock::Clock;
 use crate::lease::Fence;
 use crate::plan::EventNote;
+use crate::plan::autoscale::Histories;
 use crate::plan::validate::Settings;
 use crate::telemetry::Metrics;
 
@@ -76,6 +77,8 @@ pub struct Remembered {
     pub failures: u32,
     /// Why the last attempt to apply failed, if it did.
     pub apply_error: Option<String>,
+    /// What the load asked for lately.
+    pub histories: Histories,
     /// Events that were written, and when.
     pub events: BTreeMap<EventNote, Instant>,
 }
@@ -90,6 +93,11 @@ impl Memory {
     /// Remembers why applying failed, or that it did not.
     pub fn applied(&self, key: &ClusterKey, error: Option<String>) {
         self.lock().entry(key.clone()).or_default().apply_error = error;
+    }
+
+    /// Remembers what the load asked for.
+    pub fn scaled(&self, key: &ClusterKey, histories: Histories) {
+        self.lock().entry(key.clone()).or_default().histories = histories;
     }
 
     /// Counts a failed pass, and says how many failed in a row.

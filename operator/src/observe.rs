@@ -68,6 +68,7 @@ pub async fn observe_world(
         weights: redis.weights,
         previous: cluster.status.clone(),
         apply_error: remembered.apply_error,
+        histories: remembered.histories,
     };
     Ok(World { observed, live, redis: redis.reach })
 }

@@ -5,6 +5,7 @@
 //! give equal plans, byte for byte. What could not be read is [`Known::Unknown`], never empty, and
 //! nothing is deleted or moved on it ([`check`] refuses such plans).
 
+pub mod autoscale;
 pub mod capacity;
 pub mod check;
 pub mod hasher;
@@ -51,6 +52,10 @@ pub struct Plan {
     pub redis_step: Option<topology::Step>,
     /// Weights to write (`Some`) or to remove together with the node's record (`None`), by node.
     pub weights: BTreeMap<NodeId, Option<Weight>>,
+    /// What `spec.hasher.replicas` is to be, if it is another.
+    pub scale: Option<u32>,
+    /// What the load asked for lately, to be remembered.
+    pub histories: autoscale::Histories,
     /// What to tell in events of the resource.
     pub events: Vec<EventNote>,
     /// The status to write, if it differs from the one that was read.

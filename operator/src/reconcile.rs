@@ -80,7 +80,8 @@ async fn pass(context: &Context, key: &ClusterKey) -> Result<Action, Error> {
     }
     let world =
         Box::pin(observe_world(context, &cluster, &wanted)).await.map_err(Error::Observe)?;
-    let plan = plan::next(&wanted, &world.observed, now);
+    let mut plan = plan::next(&wanted, &world.observed, now);
+    context.memory.scaled(key, std::mem::take(&mut plan.histories));
     let (mut status, requeue_after_ms) = (plan.status.clone(), plan.requeue_after_ms);
     let applied = apply_plan(context, &cluster, &world, plan).await;
     context.memory.applied(key, applied.as_ref().err().map(|error| chain(error)));

@@ -43,10 +43,14 @@ pub struct HashersStatus {
     /// change of a tenth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity_units_per_second: Option<i64>,
-    /// When `capacityUnitsPerSecond` was last written.
+    /// Work that callers offer, refused work included, in percent of the capacity. Written again only
+    /// after a change of ten points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub utilization_percent: Option<i64>,
+    /// When the figures were last written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "time_schema")]
-    pub capacity_at: Option<Time>,
+    pub figures_at: Option<Time>,
 }
 
 /// The Redis Cluster as it is.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::jiff::Timestamp;
 
+use super::autoscale::{Autoscaled, autoscale};
 use super::capacity::{Capacity, CapacityState, plan_capacity};
 use super::check;
 use super::objects::{Digests, NotReady, Objects, plan_objects};
@@ -33,6 +34,9 @@ pub fn next(wanted: &Validated, observed: &Observed, now: Timestamp) -> Plan {
     if wanted.deleting || observed.kubernetes.namespace_terminating {
         return nothing(wanted, observed, Progress::Deleting, now);
     }
+    let mut sized = wanted.clone();
+    let scaled = autoscale(&mut sized, observed, now);
+    let wanted = &sized;
     let digests = Digests::of_seen(&observed.kubernetes.secrets);
     let (objects, not_ready) = plan_objects(wanted, &digests);
     let secrets = plan_secrets(wanted, &observed.kubernetes.secrets, now);
@@ -51,6 +55,8 @@ pub fn next(wanted: &Validated, observed: &Observed, now: Timestamp) -> Plan {
         deletes: deletes(wanted, &observed.kubernetes),
         redis_step: redis.step,
         weights: changes,
+        scale: scaled.scale,
+        histories: scaled.histories.clone(),
         events: Vec::new(),
         status: plan_status(wanted, observed, &picture, now),
         requeue_after_ms: 0,
@@ -58,7 +64,7 @@ pub fn next(wanted: &Validated, observed: &Observed, now: Timestamp) -> Plan {
         secrets,
     };
     match check::check(&plan, wanted, observed) {
-        Ok(()) => finish(plan, observed, &picture),
+        Ok(()) => finish(plan, observed, &picture, &scaled),
         Err(refusal) => nothing(wanted, observed, Progress::Unsafe(refusal), now),
     }
 }
@@ -78,15 +84,17 @@ fn nothing(wanted: &Validated, observed: &Observed, progress: Progress, now: Tim
         deletes: Vec::new(),
         redis_step: None,
         weights: [].into(),
+        scale: None,
+        histories: observed.histories.clone(),
         events: Vec::new(),
         status: plan_status(wanted, observed, &picture, now),
         requeue_after_ms: 0,
     };
-    finish(plan, observed, &picture)
+    finish(plan, observed, &picture, &Autoscaled::default())
 }
 
 /// Adds when to look again, and what to tell.
-fn finish(mut plan: Plan, observed: &Observed, picture: &Picture) -> Plan {
+fn finish(mut plan: Plan, observed: &Observed, picture: &Picture, scaled: &Autoscaled) -> Plan {
     plan.requeue_after_ms = if plan.redis_step.is_some() {
         AFTER_STEP_MS
     } else {
@@ -99,7 +107,7 @@ fn finish(mut plan: Plan, observed: &Observed, picture: &Picture) -> Plan {
             | Progress::Stalled(_) => WHEN_STALLED_MS,
         }
     };
-    plan.events = events(&plan, observed.previous.as_ref());
+    plan.events = events(&plan, scaled, observed.previous.as_ref());
     plan
 }
 
@@ -232,7 +240,11 @@ fn deletes(wanted: &Validated, kubernetes: &KubernetesSeen) -> Vec<ObjectRef> {
 }
 
 /// Each step that changes data, and each change of the conditions that people watch.
-fn events(plan: &Plan, previous: Option<&AuthClusterStatus>) -> Vec<EventNote> {
+fn events(
+    plan: &Plan,
+    scaled: &Autoscaled,
+    previous: Option<&AuthClusterStatus>,
+) -> Vec<EventNote> {
     let note = |warning, reason: &str, note: String| EventNote {
         warning,
         reason: reason.to_owned(),
@@ -242,6 +254,9 @@ fn events(plan: &Plan, previous: Option<&AuthClusterStatus>) -> Vec<EventNote> {
     for secret in &plan.secrets {
         let name = secret.metadata.name.clone().unwrap_or_default();
         events.push(note(false, "Generate", format!("generating Secret {name}")));
+    }
+    for change in &scaled.changes {
+        events.push(note(false, "Scale", change.clone()));
     }
     for object in &plan.deletes {
         events.push(note(false, "Delete", format!("deleting {object}, which nothing asks for")));

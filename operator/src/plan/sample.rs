@@ -157,6 +157,7 @@ pub(super) fn world(wanted: &Validated) -> Observed {
         weights: Known::Known(weights),
         previous: None,
         apply_error: None,
+        histories: [].into(),
         kubernetes,
     }
 }

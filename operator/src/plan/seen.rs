@@ -6,6 +6,7 @@ use authcluster_contract::node::{NodeId, NodeRecord};
 use authcluster_contract::weights::Weight;
 use k8s_openapi::jiff::Timestamp;
 
+use super::autoscale::Histories;
 use super::topology;
 use crate::api::AuthClusterStatus;
 
@@ -45,6 +46,8 @@ pub struct Observed {
     pub previous: Option<AuthClusterStatus>,
     /// Why the previous attempt to apply failed, in words for the status; `None` when it did not.
     pub apply_error: Option<String>,
+    /// What the load asked for lately; empty after a start of the operator.
+    pub histories: Histories,
 }
 
 /// What Kubernetes holds for one `AuthCluster`.

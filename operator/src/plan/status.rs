@@ -10,6 +10,7 @@ mod conditions;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
+use super::autoscale::load;
 use super::capacity::CapacityState;
 use super::check::Unsafe;
 use super::metadata::{selector_labels, selector_text};
@@ -26,6 +27,9 @@ use conditions::{Said, Truth, write_conditions};
 
 /// Least time between two changes of a figure that moves all the time, in seconds.
 const FIGURE_SECONDS: i64 = 30;
+
+/// Least change of the utilisation that is told, in points.
+const PERCENT_STEP: u64 = 10;
 
 /// Everything that the status is made of, beside what was seen.
 #[derive(Clone, Debug, PartialEq)]
@@ -315,24 +319,32 @@ fn hashers_status(
     let (ready, asked) = hashers_ready(wanted, observed);
     let before = observed.previous.as_ref().and_then(|status| status.hashers.clone());
     let before = before.unwrap_or_default();
-    let total = total.map(|total| i64::try_from(total).unwrap_or(i64::MAX));
-    let tell = match (total, before.capacity_units_per_second) {
-        (None, _) => false,
-        (Some(_), None) => true,
-        (Some(total), Some(told)) => {
-            let told_at = before.capacity_at.as_ref().map_or(i64::MIN, |at| at.0.as_second());
-            let much = total.abs_diff(told).saturating_mul(10) > told.unsigned_abs();
-            // Nothing at all is news at any time.
-            let fresh = now.as_second().saturating_sub(told_at) < FIGURE_SECONDS;
-            total != told && much && (!fresh || total == 0 || told == 0)
-        }
+    let figure = |figure: u64| i64::try_from(figure).unwrap_or(i64::MAX);
+    let (capacity, told) = (total.map(figure), before.capacity_units_per_second);
+    let percent = load(observed).ok().map(|load| figure(load.utilization_percent()));
+    // Nothing at all is news at any time; the rest only when what was told is old.
+    let news = match (capacity, told) {
+        (Some(capacity), Some(told)) => capacity != told && (capacity == 0 || told == 0),
+        (capacity, told) => capacity.is_some() && told.is_none(),
     };
-    let (capacity_units_per_second, capacity_at) = if tell {
-        (total, Some(Time(seconds(now))))
-    } else {
-        (before.capacity_units_per_second, before.capacity_at)
-    };
-    HashersStatus { ready: format!("{ready}/{asked}"), capacity_units_per_second, capacity_at }
+    let told_at = before.figures_at.as_ref().map_or(i64::MIN, |at| at.0.as_second());
+    let old = now.as_second().saturating_sub(told_at) >= FIGURE_SECONDS;
+    let moved = capacity.zip(told).is_some_and(|(capacity, told)| {
+        capacity.abs_diff(told).saturating_mul(10) > told.unsigned_abs()
+    });
+    let busier = percent.is_some_and(|percent| {
+        before.utilization_percent.is_none_or(|told| percent.abs_diff(told) >= PERCENT_STEP)
+    });
+    let ready = format!("{ready}/{asked}");
+    if !news && !(old && (moved || busier)) {
+        return HashersStatus { ready, ..before };
+    }
+    HashersStatus {
+        ready,
+        capacity_units_per_second: capacity.or(told),
+        utilization_percent: percent.or(before.utilization_percent),
+        figures_at: Some(Time(seconds(now))),
+    }
 }
 
 fn redis_status(health: &Known<RedisHealth>, before: Option<RedisStatus>) -> Option<RedisStatus> {

@@ -21,7 +21,7 @@ use crate::api::AuthCluster;
 use crate::api::names::{ANNOTATION_ACCEPT_DATA_LOSS, CLUSTER_NAME_BYTES_MAX};
 
 pub use callers::Caller;
-pub use hashers::{Pool, ProgramResources};
+pub use hashers::{Pool, ProgramResources, Scaling};
 pub use redis::RedisWanted;
 
 /// Longest deadline of a request, in milliseconds. A hasher that ends gives open requests 20 s: with a

@@ -89,6 +89,7 @@ fn rights_are_those_that_the_code_uses() {
           /nodes: get
           authcluster.dev/authclusters: get,list,watch
           authcluster.dev/authclusters/status: patch
+          authcluster.dev/authclusters/scale: patch
           authcluster.dev/authclusters/finalizers: update
           /configmaps,services,serviceaccounts: get,list,watch,create,patch
           /secrets: get,list,watch,create,update,patch,delete
@@ -111,6 +112,7 @@ fn rights_are_those_that_the_code_uses() {
         Role team
           authcluster.dev/authclusters: get,list,watch
           authcluster.dev/authclusters/status: patch
+          authcluster.dev/authclusters/scale: patch
           authcluster.dev/authclusters/finalizers: update
           /configmaps,services,serviceaccounts: get,list,watch,create,patch
           /secrets: get,list,watch,create,update,patch,delete

@@ -21,7 +21,8 @@ pub struct HasherSpec {
     pub image: Option<String>,
 
     /// Pods, when `pools` is empty. Default: 3. `kubectl scale` and a `HorizontalPodAutoscaler` of this
-    /// resource set it.
+    /// resource set it; with `autoscaling`, the operator does, so that whoever takes over begins with
+    /// the number in force.
     #[serde(default = "three")]
     #[schemars(range(min = 0, max = 1000))]
     pub replicas: u32,
@@ -34,7 +35,9 @@ pub struct HasherSpec {
     #[serde(default)]
     pub resources: Resources,
 
-    /// Lets the operator choose the number of pods by the hashers' load. Without it: `replicas`.
+    /// Lets the operator choose the number of pods by the work that callers offer. Without it:
+    /// `replicas`. Not together with a `HorizontalPodAutoscaler` of this resource: both would set the
+    /// number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<Autoscaling>,
 
@@ -129,7 +132,7 @@ impl JsonSchema for Quantity {
     }
 }
 
-/// Lets the operator choose the number of pods by the hashers' load.
+/// Lets the operator choose the number of pods by the work that callers offer, refused work included.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.minReplicas <= self.maxReplicas")

@@ -62,7 +62,8 @@ fn all_is_well() {
           {
             "ready": "3/3",
             "capacityUnitsPerSecond": 24000,
-            "capacityAt": "2026-03-01T12:00:00Z"
+            "utilizationPercent": 0,
+            "figuresAt": "2026-03-01T12:00:00Z"
           },
           {
             "formed": true,
@@ -341,7 +342,7 @@ fn figures_are_said_again_after_a_change_of_a_tenth_and_thirty_seconds() {
         observed.previous = Some(first);
         let later = plan_status(&wanted, &observed, &picture(total), after(seconds));
         let hashers = later.hashers.unwrap();
-        let at = hashers.capacity_at.unwrap().0.as_second() - now().as_second();
+        let at = hashers.figures_at.unwrap().0.as_second() - now().as_second();
         (hashers.capacity_units_per_second.unwrap(), at)
     };
     assert_eq!(told(1000, Some(1100), 60), (1000, 0));

@@ -28,8 +28,10 @@ const MIB: u64 = 1024 * 1024;
 pub struct Pool {
     /// Its name; `None` for the one that there is when no pool is named.
     pub name: Option<String>,
-    /// Pods.
+    /// Pods; with `scaling`, those that it starts with.
     pub replicas: u32,
+    /// Lets the load decide the number of pods.
+    pub scaling: Option<Scaling>,
     /// Hashing threads of one pod.
     pub lanes: u32,
     /// CPU and memory of one pod.
@@ -47,6 +49,30 @@ impl Pool {
     #[must_use]
     pub fn label(&self) -> &str {
         self.name.as_deref().unwrap_or(POOL_DEFAULT)
+    }
+}
+
+/// How a pool's number of pods follows the load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scaling {
+    /// Fewest pods.
+    pub min: u32,
+    /// Most pods, not below `min`.
+    pub max: u32,
+    /// Share of the capacity that is to be in use, in percent, at least 1.
+    pub target_percent: u32,
+    /// Pods go only when fewer were enough for so long, in seconds.
+    pub window_seconds: u32,
+}
+
+impl From<&Autoscaling> for Scaling {
+    fn from(spec: &Autoscaling) -> Self {
+        Self {
+            min: spec.min_replicas,
+            max: spec.max_replicas,
+            target_percent: spec.target_utilization_percent.max(1),
+            window_seconds: spec.scale_down_stabilization_seconds,
+        }
     }
 }
 
@@ -74,6 +100,7 @@ pub(super) fn pools(spec: &AuthClusterSpec, refusals: &mut Vec<String>) -> Vec<P
             .map(|(lanes, resources)| Pool {
                 name: None,
                 replicas: within(hasher.replicas, hasher.autoscaling.as_ref()),
+                scaling: hasher.autoscaling.as_ref().map(Scaling::from),
                 lanes,
                 resources,
                 node_selector: BTreeMap::new(),
@@ -130,6 +157,7 @@ fn named(pool: &PoolSpec, spec: &AuthClusterSpec, refusals: &mut Vec<String>) ->
     Some(Pool {
         name: Some(pool.name.clone()),
         replicas: within(pool.replicas, pool.autoscaling.as_ref()),
+        scaling: pool.autoscaling.as_ref().map(Scaling::from),
         lanes,
         resources,
         node_selector: pool.node_selector.clone(),

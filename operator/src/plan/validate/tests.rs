@@ -313,11 +313,7 @@ fn names_have_room_for_what_is_made_from_them() {
 #[test]
 fn fields_without_behaviour_are_named() {
     let check = |spec: &str, expect: &[&str]| assert_eq!(wanted(spec).pending, expect, "{spec}");
-    check("{hasher: {autoscaling: {maxReplicas: 5}}}", &["spec.hasher.autoscaling"]);
-    check(
-        "{hasher: {pools: [{name: a, autoscaling: {maxReplicas: 5}}]}}",
-        &["spec.hasher.pools[a].autoscaling"],
-    );
+    check("{hasher: {autoscaling: {maxReplicas: 5}}}", &[]);
     check("{password: {legacy: {}}}", &["spec.password.legacy"]);
     check(
         "{password: {pepperSecretRef: {name: a, currentKey: b}}}",
