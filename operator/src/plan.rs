@@ -23,8 +23,8 @@ pub mod status;
 pub mod topology;
 pub mod validate;
 
-pub use next::next;
 pub(crate) use next::redis_wanted;
+pub use next::{mend, next};
 pub use objects::Objects;
 pub use secrets::MissingSecret;
 pub use seen::{Known, KubernetesSeen, Observed};

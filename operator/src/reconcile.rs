@@ -19,7 +19,7 @@ use crate::apply::{apply_plan, events};
 use crate::context::{ClusterKey, Context};
 use crate::error::{Error, Retry, backoff, chain};
 use crate::observe::observe_world;
-use crate::plan::{self, EventNote};
+use crate::plan::{self, EventNote, Invalid};
 use crate::telemetry::Reason;
 
 /// A pass may take so long. Longer than reading (15 s) and a Redis step (some seconds) together; one
@@ -68,11 +68,7 @@ async fn pass(context: &Context, key: &ClusterKey) -> Result<Action, Error> {
     let now = context.clock.now();
     let wanted = match plan::validate(&cluster, &context.settings) {
         Ok(wanted) => wanted,
-        Err(invalid) => {
-            let status = plan::invalid_status(&cluster, &invalid, now);
-            apply_status(context, &cluster, &status).await.map_err(Error::Status)?;
-            return Ok(Action::await_change());
-        }
+        Err(invalid) => return Box::pin(invalid_pass(context, &cluster, invalid)).await,
     };
     if cluster.status.is_none() {
         let status = plan::first_status(&cluster, now);
@@ -90,6 +86,25 @@ async fn pass(context: &Context, key: &ClusterKey) -> Result<Action, Error> {
     }
     apply_status(context, &cluster, &status).await.map_err(Error::Status)?;
     applied.map_err(Error::Apply)?;
+    Ok(Action::requeue(Duration::from_millis(requeue_after_ms)))
+}
+
+/// A pass over a resource that cannot be carried out as it is written: it says so, and keeps the Redis
+/// Cluster whole.
+async fn invalid_pass(
+    context: &Context,
+    cluster: &AuthCluster,
+    invalid: Invalid,
+) -> Result<Action, Error> {
+    let now = context.clock.now();
+    let status = plan::invalid_status(cluster, &invalid, now);
+    apply_status(context, cluster, &status).await.map_err(Error::Status)?;
+    let Some(mendable) = invalid.mendable else { return Ok(Action::await_change()) };
+    let world =
+        Box::pin(observe_world(context, cluster, &mendable)).await.map_err(Error::Observe)?;
+    let plan = plan::mend(&mendable, &world.observed, now);
+    let requeue_after_ms = plan.requeue_after_ms;
+    apply_plan(context, cluster, &world, plan).await.map_err(Error::Apply)?;
     Ok(Action::requeue(Duration::from_millis(requeue_after_ms)))
 }
 

@@ -41,7 +41,11 @@ pub fn next(wanted: &Validated, observed: &Observed, now: Timestamp) -> Plan {
     let (objects, not_ready) = plan_objects(wanted, &digests);
     let secrets = plan_secrets(wanted, &observed.kubernetes.secrets, now);
     if let Some(taken) = taken(&objects, &secrets, &observed.kubernetes.foreign) {
-        return nothing(wanted, observed, Progress::NameTaken(taken), now);
+        return mending(
+            nothing(wanted, observed, Progress::NameTaken(taken), now),
+            wanted,
+            observed,
+        );
     }
     let redis = plan_redis(wanted, observed);
     let Capacity { changes, state, total } = plan_capacity(wanted, observed);
@@ -91,6 +95,35 @@ fn nothing(wanted: &Validated, observed: &Observed, progress: Progress, now: Tim
         requeue_after_ms: 0,
     };
     finish(plan, observed, &picture, &Autoscaled::default())
+}
+
+/// The next plan while the resource cannot be carried out as it is written: only what keeps a Redis
+/// Cluster whole that runs, of a resource whose part for it is right.
+#[must_use]
+pub fn mend(mendable: &Validated, observed: &Observed, now: Timestamp) -> Plan {
+    if mendable.deleting || observed.kubernetes.namespace_terminating {
+        return nothing(mendable, observed, Progress::Deleting, now);
+    }
+    let progress = Progress::Doing("mending the Redis Cluster alone".to_owned());
+    let mut plan = nothing(mendable, observed, progress, now);
+    // The status says what is wrong with the resource, and is written elsewhere.
+    plan.events.clear();
+    mending(plan, mendable, observed)
+}
+
+/// Adds the next step of a Redis Cluster that was formed. One that was not may wait, and its pods may
+/// be someone else's.
+fn mending(mut plan: Plan, wanted: &Validated, observed: &Observed) -> Plan {
+    if !is_formed(observed.previous.as_ref()) {
+        return plan;
+    }
+    plan.redis_step = plan_redis(wanted, observed).step;
+    if let Some(step) = &plan.redis_step {
+        let (reason, note) = (step.name().to_owned(), step.to_string());
+        plan.events.push(EventNote { warning: false, reason, note });
+        plan.requeue_after_ms = AFTER_STEP_MS;
+    }
+    plan
 }
 
 /// Adds when to look again, and what to tell.

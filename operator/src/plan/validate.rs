@@ -82,11 +82,14 @@ pub struct Validated {
 }
 
 /// A resource that cannot be carried out as it is written.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{}", refusals.join("; "))]
 pub struct Invalid {
     /// Each thing that is wrong, with its field.
     pub refusals: Vec<String>,
+    /// What is right of it, when the Redis Cluster's part is: no pools and no callers, but enough to
+    /// mend a cluster that runs. A slip in a limit must not leave sessions without their replicas.
+    pub mendable: Option<Box<Validated>>,
 }
 
 /// What `cluster` asks for.
@@ -106,11 +109,10 @@ pub fn validate(cluster: &AuthCluster, settings: &Settings) -> Result<Validated,
     refusals.extend(refuse_times(spec.routing.into(), spec.sessions.into()));
     let pools = hashers::pools(spec, &mut refusals);
     let callers = callers::callers(&name, &spec.clients, &mut refusals);
+    let others = refusals.len();
     let redis = redis::redis(&spec.redis, &settings.redis_image, &mut refusals);
-    if !refusals.is_empty() {
-        return Err(Invalid { refusals });
-    }
-    Ok(Validated {
+    let redis_is_right = refusals.len() == others;
+    let wanted = Validated {
         name,
         namespace: metadata.namespace.clone().unwrap_or_default(),
         uid: metadata.uid.clone().unwrap_or_default(),
@@ -136,7 +138,13 @@ pub fn validate(cluster: &AuthCluster, settings: &Settings) -> Result<Validated,
         callers,
         redis,
         pending: pending::pending(spec),
-    })
+    };
+    if refusals.is_empty() {
+        return Ok(wanted);
+    }
+    let mendable = redis_is_right
+        .then(|| Box::new(Validated { pools: Vec::new(), callers: Vec::new(), ..wanted }));
+    Err(Invalid { refusals, mendable })
 }
 
 fn refuse_name(name: &str) -> Option<String> {

@@ -5,7 +5,8 @@ use expect_test::{Expect, expect};
 
 use super::super::sample::{after, node_id, now, object, settled, wanted, world};
 use super::*;
-use crate::plan::topology::{NodeSeen, PodName};
+use crate::plan::sample::validated;
+use crate::plan::topology::{NodeSeen, PodName, Role};
 
 /// Two pools.
 const POOLS: &str = "{hasher: {pools: [{name: a, replicas: 2}, {name: b}]}}";
@@ -384,4 +385,63 @@ fn a_refused_plan_says_why_and_does_nothing() {
         again in 30000 ms
     "#]]
     .assert_eq(&summary(&plan));
+}
+
+/// A replica that forgot whose it is.
+fn lone_replica(observed: &mut Observed) {
+    let name = PodName::new("login-redis-1-1");
+    let nodes = &mut redis(observed).nodes;
+    let Some(NodeSeen::Known(node)) = nodes.get_mut(&name) else { panic!("it is there") };
+    (node.role, node.copies_from, node.keys) = (Role::Primary, None, 0);
+    let id = node.id.clone();
+    for node in nodes.values_mut() {
+        let NodeSeen::Known(node) = node else { panic!("all are known in the sample") };
+        node.peers.entry(id.clone()).and_modify(|view| view.replica_of = None);
+    }
+}
+
+#[test]
+fn redis_is_mended_while_a_name_is_taken() {
+    check(
+        "",
+        |_, observed| {
+            lone_replica(observed);
+            observed.kubernetes.owned.remove(&object(ObjectKind::Service, "login-hasher"));
+            observed.kubernetes.foreign.insert(object(ObjectKind::Service, "login-hasher"));
+        },
+        expect![[r#"
+            no objects
+            step Replicate
+            warning NameTaken: Service login-hasher exists and belongs to someone else: delete or rename it
+            event Replicate: make login-redis-1-1 a replica of login-redis-1-0
+            Ready False NameTaken
+            Reconciling False NameTaken
+            Stalled True NameTaken
+            waiting for a person: Service login-hasher belongs to someone else
+            again in 300 ms
+        "#]],
+    );
+}
+
+#[test]
+fn redis_is_mended_while_the_resource_makes_no_sense() {
+    let wanted = wanted("");
+    let mut observed = settled(&wanted);
+    let invalid = |spec| validated(spec).unwrap_err().mendable;
+    let slip = "{hasher: {resources: {requests: {memory: 1Mi}}}}";
+    let mendable = invalid(slip).unwrap();
+    let at_rest = mend(&mendable, &observed, after(60));
+    assert_eq!((at_rest.redis_step, at_rest.events), (None, Vec::new()));
+    lone_replica(&mut observed);
+    let plan = mend(&mendable, &observed, after(60));
+    assert_eq!(plan.redis_step.as_ref().map(topology::Step::name), Some("Replicate"));
+    assert_eq!(plan.requeue_after_ms, AFTER_STEP_MS);
+    let Plan { objects, secrets, deletes, weights, scale, .. } = plan;
+    assert_eq!(objects.refs(), []);
+    assert_eq!((secrets, deletes, weights, scale), (vec![], vec![], [].into(), None));
+    let deleting = Validated { deleting: true, ..(*mendable).clone() };
+    assert_eq!(mend(&deleting, &observed, after(60)).redis_step, None);
+    observed.previous = None;
+    assert_eq!(mend(&mendable, &observed, after(60)).redis_step, None, "never formed");
+    assert_eq!(invalid("{redis: {shards: 2}}"), None, "not even its part for Redis is right");
 }
