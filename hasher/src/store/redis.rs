@@ -5,6 +5,7 @@
 //! background (`link`): a pod starts without Redis, and each call is bounded (`settings`).
 
 mod breaker;
+mod durable;
 mod link;
 mod listed;
 mod map;

@@ -88,8 +88,8 @@ impl Link {
     }
 
     /// Runs a script over one key and waits until as many replicas as the configuration says have
-    /// what it wrote: script and `WAIT` go together over a connection that nothing else uses, since
-    /// `WAIT` speaks of its own connection's writes alone. Never run again once it may have run.
+    /// what it wrote: script and `WAIT` have a connection to themselves, since `WAIT` speaks of its
+    /// own connection's writes alone. Never run again once it may have run.
     ///
     /// # Errors
     /// [`StoreError::NotReplicated`] when too few have it: the primary does, and may lose it. Any

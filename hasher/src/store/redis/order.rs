@@ -1,10 +1,11 @@
 //! One call as it is sent, and what its answer asks for. No I/O.
 
+use std::time::Duration;
+
 use redis::{Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value, cmd};
 
 use super::map::Address;
 use super::script::Script;
-use super::settings::REPLICATION_TIMEOUT;
 
 /// What is to be done at the owner of a slot.
 pub(super) enum Order<'a> {
@@ -24,15 +25,9 @@ pub(super) enum Form {
 }
 
 impl Order<'_> {
-    /// What is written. `asking` comes first where a slot is on its way to the node that is asked;
-    /// a write that must be durable is followed by its `WAIT`. All of it lies in one piece on the
-    /// connection, so nothing of another call comes between.
-    pub(super) fn packed(
-        &self,
-        form: Form,
-        asking: bool,
-        acknowledgements: Option<u32>,
-    ) -> Pipeline {
+    /// What is written. `asking` comes first where a slot is on its way to the node that is asked:
+    /// in one piece, so that nothing of another call comes between.
+    pub(super) fn packed(&self, form: Form, asking: bool) -> Pipeline {
         let mut pipeline = Pipeline::new();
         if asking {
             pipeline.add_command(cmd("ASKING"));
@@ -44,14 +39,16 @@ impl Order<'_> {
             }
             (Self::Script { script, key, arguments }, Form::Text) => script.by_text(key, arguments),
         });
-        if let Some(wanted) = acknowledgements {
-            let time_ms = u64::try_from(REPLICATION_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
-            let mut wait = cmd("WAIT");
-            wait.arg(wanted).arg(time_ms);
-            pipeline.add_command(wait);
-        }
         pipeline
     }
+}
+
+/// Waits until so many replicas have what this connection has written, or the time has passed.
+pub(super) fn acknowledgement(wanted: u32, time: Duration) -> Cmd {
+    let mut wait = cmd("WAIT");
+    // No time at all would be for ever.
+    wait.arg(wanted).arg(u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1));
+    wait
 }
 
 /// Why a call was not done.
@@ -137,24 +134,12 @@ impl Failure {
     }
 }
 
-/// What was answered to [`Order::packed`]: the answer proper, and who has the write.
-pub(super) fn unpacked(
-    answers: Vec<Value>,
-    asking: bool,
-    acknowledgements: Option<u32>,
-) -> Result<Value, Failure> {
-    let mut answers = answers.into_iter().skip(usize::from(asking));
-    let answer = answers.next().ok_or_else(|| nonsense("no answer"))?;
-    let answer = answer.extract_error().map_err(Failure::Answer)?;
-    let Some(wanted) = acknowledgements else { return Ok(answer) };
-    let got = answers.next().ok_or_else(|| nonsense("no acknowledgement"))?;
-    let got = got.extract_error().map_err(Failure::Answer)?;
-    let got: u32 = redis::from_redis_value(got).map_err(|error| Failure::Answer(error.into()))?;
-    if got < wanted { Err(Failure::NotReplicated { wanted, got }) } else { Ok(answer) }
-}
-
-fn nonsense(what: &'static str) -> Failure {
-    Failure::Answer((ErrorKind::UnexpectedReturnType, what).into())
+/// The answer proper of what was answered to [`Order::packed`]: the last one.
+pub(super) fn unpacked(mut answers: Vec<Value>) -> Result<Value, Failure> {
+    let answer = answers
+        .pop()
+        .ok_or_else(|| Failure::Answer((ErrorKind::UnexpectedReturnType, "no answer").into()))?;
+    answer.extract_error().map_err(Failure::Answer)
 }
 
 #[cfg(test)]

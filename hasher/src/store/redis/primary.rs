@@ -7,21 +7,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use redis::Value;
 use redis::aio::MultiplexedConnection;
+use redis::{RedisError, RedisResult, Value};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::breaker::{Admit, Backoff, Breaker, LineNumber};
+use super::durable::Durable;
 use super::map::Address;
-use super::order::{Failure, Form, Order, unpacked};
-use super::settings::{CALLS_MAX, REPLICATION_TIMEOUT, RESPONSE_TIMEOUT, Settings};
+use super::order::{Failure, Form, Order, acknowledgement, unpacked};
+use super::settings::{CALLS_MAX, RESPONSE_TIMEOUT, Settings};
 use crate::clock;
 use crate::telemetry::chain;
-
-/// Durable writes under way at one primary, each with a connection of its own. At a millisecond each
-/// they are some ten thousand a second; a server holds ten thousand connections by default.
-const DURABLE_MAX: usize = 16;
 
 /// The connection that is in use, with its number.
 struct Line {
@@ -41,10 +38,7 @@ pub(super) struct Primary {
     /// Wakes those that wait for it.
     settled: Notify,
     calls: Semaphore,
-    /// Connections for durable writes that nobody uses, and the line they were made under: when that
-    /// one broke, so did they.
-    idle: Mutex<Vec<(LineNumber, MultiplexedConnection)>>,
-    durable: Semaphore,
+    durable: Durable,
     /// Nobody needs it any more.
     pub(super) retired: CancellationToken,
     reason: Mutex<String>,
@@ -60,8 +54,7 @@ impl Primary {
             broken: Notify::new(),
             settled: Notify::new(),
             calls: Semaphore::new(CALLS_MAX),
-            idle: Mutex::default(),
-            durable: Semaphore::new(DURABLE_MAX),
+            durable: Durable::new(),
             retired: CancellationToken::new(),
             reason: Mutex::new("not connected yet".to_owned()),
         }
@@ -122,7 +115,7 @@ impl Primary {
         let number = breaker.mended(clock::now());
         self.line.store(Some(Arc::new(Line { number, connection })));
         drop(breaker);
-        lock(&self.idle).clear();
+        self.durable.clear();
         self.settled.notify_waiters();
         number
     }
@@ -147,49 +140,66 @@ impl Primary {
     ) -> Result<Value, Failure> {
         let _permit = self.calls.acquire().await;
         let line = self.line().await?;
-        let pipeline = order.packed(form, asking, None);
         let mut connection = line.connection.clone();
-        let sent = clock::now();
-        let call = connection.send_packed_commands(&pipeline, 0, pipeline.len());
-        let answers = self.bounded(line.number, sent, RESPONSE_TIMEOUT, call).await?;
-        unpacked(answers, asking, None)
+        self.order(order, form, asking, (line.number, &mut connection)).await
     }
 
-    /// Does what is asked and waits until so many replicas have it, over a connection of its own. The
-    /// connection is thrown away unless all of it came to an end: when this is dropped half-way,
-    /// too.
+    /// Does what is asked and waits until so many replicas have it, over a connection that nothing
+    /// else uses. The connection is thrown away unless both came to an end: when this is dropped
+    /// half-way, too.
     pub(super) async fn ask_durably(
         &self,
         order: &Order<'_>,
         form: Form,
         asking: bool,
-        (acknowledgements, settings): (u32, &Settings),
+        (wanted, settings): (u32, &Settings),
     ) -> Result<Value, Failure> {
-        let _permit = self.durable.acquire().await;
-        let line = self.line().await?;
-        let kept = lock(&self.idle).pop().filter(|(number, _)| *number == line.number);
-        let mut connection = match kept {
-            Some((_, connection)) => connection,
+        let _permit = self.durable.enter().await;
+        let number = self.line().await?.number;
+        let mut connection = match self.durable.take(number) {
+            Some(connection) => connection,
             None => settings.connect(&self.address).await.map_err(|error| self.broke(error))?,
         };
-        let wanted = Some(acknowledgements);
-        let pipeline = order.packed(form, asking, wanted);
-        let sent = clock::now();
+        let answer = match self.order(order, form, asking, (number, &mut connection)).await {
+            Ok(answer) => answer,
+            // It was not done, so there is nothing to wait for.
+            Err(failure) => {
+                if matches!(failure, Failure::Answer(_)) {
+                    self.durable.give_back(number, connection);
+                }
+                return Err(failure);
+            }
+        };
+        let patience = self.durable.patience();
+        let wait = acknowledgement(wanted, patience.time);
+        let time = patience.time + RESPONSE_TIMEOUT;
+        let got = self.bounded(number, time, wait.query_async(&mut connection)).await?;
+        drop(patience);
+        self.durable.found(wanted <= got);
+        self.durable.give_back(number, connection);
+        if got < wanted { Err(Failure::NotReplicated { wanted, got }) } else { Ok(answer) }
+    }
+
+    async fn order(
+        &self,
+        order: &Order<'_>,
+        form: Form,
+        asking: bool,
+        (number, connection): (LineNumber, &mut MultiplexedConnection),
+    ) -> Result<Value, Failure> {
+        let pipeline = order.packed(form, asking);
         let call = connection.send_packed_commands(&pipeline, 0, pipeline.len());
-        let time = RESPONSE_TIMEOUT + REPLICATION_TIMEOUT;
-        let answers = self.bounded(line.number, sent, time, call).await?;
-        lock(&self.idle).push((line.number, connection));
-        unpacked(answers, asking, wanted)
+        unpacked(self.bounded(number, RESPONSE_TIMEOUT, call).await?)
     }
 
     /// Waits for an answer and tells the breaker how it went.
-    async fn bounded(
+    async fn bounded<T>(
         &self,
         line: LineNumber,
-        sent: Instant,
         time: Duration,
-        call: impl Future<Output = redis::RedisResult<Vec<Value>>>,
-    ) -> Result<Vec<Value>, Failure> {
+        call: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, Failure> {
+        let sent = clock::now();
         match tokio::time::timeout(time, call).await {
             Ok(Ok(answers)) => {
                 lock(&self.breaker).answered(clock::now());
@@ -215,7 +225,7 @@ impl Primary {
         }
     }
 
-    fn broke(&self, error: redis::RedisError) -> Failure {
+    fn broke(&self, error: RedisError) -> Failure {
         Failure::Broken(self.address.to_string(), error)
     }
 

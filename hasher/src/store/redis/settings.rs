@@ -35,6 +35,10 @@ pub(super) const CALL_TIMEOUT: Duration = Duration::from_millis(500);
 /// machine adds. With an answer's time it fits a call's.
 pub(super) const REPLICATION_TIMEOUT: Duration = Duration::from_millis(250);
 
+/// The same where the last write found too few replicas: several times what they take when they
+/// are back.
+pub(super) const REPLICATION_TIMEOUT_LAGGING: Duration = Duration::from_millis(20);
+
 /// Time to connect to one node, its lookup and its login included.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 

@@ -56,7 +56,7 @@ fn nothing_shows_the_password() {
 
 #[test]
 fn an_authority_is_checked_before_the_pod_starts() {
-    let redis = |file: &std::path::Path| Redis {
+    let redis = |file: &Path| Redis {
         seeds: vec!["localhost:6379".to_owned()],
         username: None,
         password_file: None,
