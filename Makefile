@@ -34,7 +34,7 @@ test-pure: ## Tests that need nothing but cargo.
 	$(CARGO) test --locked --workspace
 
 test-redis: redis-server ## Tests on real Redis Clusters on loopback.
-	$(CARGO) test --locked --package authcluster-tests --features needs-redis --test redis --test operator-redis
+	$(CARGO) test --locked --package authcluster-tests --features needs-redis --test redis --test redis-storm --test operator-redis
 
 test-apiserver: tools ## Tests on a real API server without nodes (root).
 	$(CARGO) test --locked --package authcluster-tests --features needs-apiserver --test apiserver
@@ -43,7 +43,7 @@ test-chart: tools ## Tests of what Helm makes of the chart.
 	$(CARGO) test --locked --package authcluster-tests --features needs-helm --test chart
 
 test-lab: tools ## Tests on a real Kubernetes in network namespaces (root).
-	$(CARGO) test --locked --package authcluster-tests --features needs-redis,needs-cluster --test operator-redis versions
+	$(CARGO) test --locked --package authcluster-tests --features needs-redis,needs-cluster --test redis --test operator-redis versions
 	$(CARGO) test --locked --package authcluster-lab --features needs-lab --test machine
 
 # Its lab stays up until all tests are through, so that a failure can be told from its logs.
