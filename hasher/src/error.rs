@@ -115,6 +115,7 @@ impl From<StoreError> for ApiError {
             detail: Cow::Borrowed(match error {
                 StoreError::Unreachable(_) => "the store of sessions cannot be reached",
                 StoreError::Corrupt(_) => "the store of sessions holds what cannot be",
+                StoreError::NotReplicated { .. } => "too few copies of a session could be made",
                 StoreError::Full => "the store of sessions is full",
             }),
             cause: Some(Box::new(error)),

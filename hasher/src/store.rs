@@ -61,6 +61,14 @@ pub enum StoreError {
     /// The store answered with something that cannot be.
     #[error("the shared store holds a value that makes no sense")]
     Corrupt(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Too few replicas have a write that must outlive its primary. It may be there, and may be lost.
+    #[error("{got} of the {wanted} replicas that must have a write have it")]
+    NotReplicated {
+        /// How many must have it.
+        wanted: u32,
+        /// How many have it.
+        got: u32,
+    },
     /// The store has no room for another session.
     #[error("the store of sessions is full")]
     Full,

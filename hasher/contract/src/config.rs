@@ -100,6 +100,24 @@ pub struct Redis {
     pub username: Option<String>,
     /// File with its password.
     pub password_file: Option<PathBuf>,
+    /// How nodes prove who they are. Without it the connection is plain.
+    pub tls: Option<RedisTls>,
+    /// Replicas that must have a critical write before it counts. 0 is for a team that runs without
+    /// replicas and knows what a lost primary then costs.
+    #[serde(default = "one")]
+    pub acknowledgements: u32,
+}
+
+/// TLS to Redis. A node's certificate must carry the name, or the address, that the node announces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedisTls {
+    /// The authorities that are believed, PEM. Those of the system are not asked.
+    pub ca_file: PathBuf,
+}
+
+const fn one() -> u32 {
+    1
 }
 
 /// The other pods.

@@ -4,12 +4,17 @@
 //! to live, and Redis alone says what time it is. The connection is made and mended in the
 //! background (`link`): a pod starts without Redis, and each call is bounded (`settings`).
 
+mod breaker;
 mod link;
 mod listed;
+mod map;
 mod nodes;
+mod order;
+mod primary;
 mod script;
 mod sessions;
 mod settings;
+mod shards;
 mod watch;
 
 use std::sync::Arc;

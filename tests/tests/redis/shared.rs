@@ -52,6 +52,8 @@ impl Access {
             seeds,
             username: Some(users::User::Hasher.name().to_owned()),
             password_file: Some(file.path().into()),
+            tls: None,
+            acknowledgements: 1,
         };
         Ok(Self { config, _password: file })
     }

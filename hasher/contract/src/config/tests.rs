@@ -27,6 +27,8 @@ fn what_is_written_reads_back() {
             seeds: vec!["demo-redis:6379".to_owned()],
             username: Some("hasher".to_owned()),
             password_file: Some("/redis/hasher".into()),
+            tls: Some(RedisTls { ca_file: "/redis/ca.crt".into() }),
+            acknowledgements: 2,
         }),
         peers: Some(Peers {
             listen: ([0, 0, 0, 0], 8444).into(),

@@ -1,114 +1,114 @@
-//! The connection: made in the background, watched, and made anew when it is no good.
+//! The calls of this pod to the Redis Cluster: to the owner of a slot, with what it takes when the slot
+//! has moved, and an end in bounded time.
+//!
+//! A router of our own over the client's plain connections, not the client's cluster connection.
+//! That one answers a lost node by looking for the cluster's shape under a lock that all calls wait
+//! at, retries a timeout on the connection that hangs, and asks for no shape then (redis-rs#2092,
+//! redis-rs#2277); what it cost the shards that live is in `tests/redis/storm.rs`. All our calls are
+//! about one slot, so what is left to do is small: a table of slots (`map`), read in the background
+//! (`shards`), and for each primary a connection (`primary`) behind a breaker (`breaker`). A call
+//! finds a table and a connection or fails; it makes neither.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
-use arc_swap::ArcSwapOption;
 use authcluster_contract::config::Redis;
 use authcluster_contract::slots::Slot;
-use redis::cluster_async::ClusterConnection;
-use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind};
-use tokio::sync::Notify;
+use redis::{Cmd, FromRedisValue, Value};
 use tokio_util::sync::CancellationToken;
 
+use super::order::{Advice, Failure, Form, Order};
+use super::primary::{Primary, lock};
 use super::script::Script;
-use super::settings::{FIND_TIMEOUT, Settings, SettingsError};
-use super::watch::{Backoff, Turn, Watch};
+use super::settings::{AGAIN_AFTER, CALL_TIMEOUT, SAY_AGAIN, Settings, SettingsError, TRIES_MAX};
+use super::shards::{News, Shards};
+use super::watch::{Turn, Watch};
 use crate::clock;
 use crate::store::{Standing, StoreError};
 use crate::telemetry::{Metrics, chain};
 
-/// A Redis that stays away is said again so often.
-const SAY_AGAIN: Duration = Duration::from_secs(30);
-
-/// The one connection of this pod to the Redis Cluster.
+/// How this pod speaks to the Redis Cluster.
 pub(super) struct Link {
-    settings: Settings,
-    current: ArcSwapOption<ClusterConnection>,
+    shards: Shards,
     watch: Mutex<Watch>,
-    rebuild: Notify,
+    said: Mutex<Option<Instant>>,
     metrics: Arc<Metrics>,
 }
 
 impl Link {
     pub(super) fn new(config: &Redis, metrics: Arc<Metrics>) -> Result<Self, SettingsError> {
         Ok(Self {
-            settings: Settings::of(config)?,
-            current: ArcSwapOption::empty(),
+            shards: Shards::new(Settings::of(config)?),
             watch: Mutex::default(),
-            rebuild: Notify::new(),
+            said: Mutex::default(),
             metrics,
         })
     }
 
-    /// Connects until it succeeds, and again whenever the watch asks for it. The old connection
-    /// stays in use until there is a new one.
+    /// Finds the cluster, connects, and mends what breaks, until the pod ends.
     pub(super) async fn keep(self: Arc<Self>, stopping: CancellationToken) {
-        tokio::select! {
-            () = stopping.cancelled() => {}
-            () = self.connect_for_ever() => {}
-        }
+        self.shards.keep(stopping, |news| self.hear(news)).await;
     }
 
-    async fn connect_for_ever(&self) {
-        let mut backoff = Backoff::default();
-        let mut said: Option<Instant> = None;
-        loop {
-            match self.connect().await {
-                Ok(connection) => {
-                    self.current.store(Some(Arc::new(connection)));
-                    (backoff, said) = (Backoff::default(), None);
-                    tracing::info!("connected to redis");
-                    self.rebuild.notified().await;
-                    tracing::warn!("some slots of redis do not answer: connecting anew");
+    fn hear(&self, news: News) {
+        match news {
+            News::Reached => self.turn(self.watch().answered(), None),
+            News::NotFound(reason) => {
+                let now = clock::now();
+                let mut said = lock(&self.said);
+                if said.is_none_or(|said| SAY_AGAIN <= now - said) {
+                    *said = Some(now);
+                    tracing::warn!(error = reason, "cannot connect to redis; trying again");
                 }
-                Err(error) => {
-                    let reason = chain(&error);
-                    let now = clock::now();
-                    if said.is_none_or(|said| SAY_AGAIN <= now - said) {
-                        said = Some(now);
-                        tracing::warn!(error = reason, "cannot connect to redis; trying again");
-                    }
-                    self.watch().not_connected(reason);
-                    let random = clock::random_bytes::<1>().map_or(127, |[byte]| byte);
-                    tokio::time::sleep(backoff.next(random)).await;
-                }
+                self.watch().not_connected(reason);
             }
         }
     }
 
-    async fn connect(&self) -> RedisResult<ClusterConnection> {
-        let client = self.settings.client()?;
-        match tokio::time::timeout(FIND_TIMEOUT, client.get_async_connection()).await {
-            Ok(connected) => connected,
-            Err(_) => Err((ErrorKind::Io, "no seed answered in time").into()),
-        }
-    }
-
-    /// Sends one command and reads its answer.
+    /// Sends one command and reads its answer. It may be sent twice when a connection breaks.
     pub(super) async fn ask<T: FromRedisValue>(
         &self,
         slot: Slot,
         command: &Cmd,
     ) -> Result<T, StoreError> {
-        self.send(slot, command).await.map_err(|error| self.counted(error))
+        self.answer(self.route(slot, &Order::Command(command), None).await)
     }
 
-    /// Runs a script over one key.
+    /// Runs a script over one key. It may be run twice when a connection breaks.
     pub(super) async fn run<T: FromRedisValue>(
         &self,
         script: &Script,
         key: &str,
         arguments: &[&str],
     ) -> Result<T, StoreError> {
-        let slot = super::slot(key);
-        let answer = match self.send(slot, &script.by_digest(key, arguments)).await {
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.send(slot, &script.by_text(key, arguments)).await
-            }
-            answer => answer,
-        };
-        answer.map_err(|error| self.counted(error))
+        let order = Order::Script { script, key, arguments };
+        self.answer(self.route(super::slot(key), &order, None).await)
+    }
+
+    /// Runs a script over one key and waits until as many replicas as the configuration says have
+    /// what it wrote: script and `WAIT` go together over a connection that nothing else uses, since
+    /// `WAIT` speaks of its own connection's writes alone. Never run again once it may have run.
+    ///
+    /// # Errors
+    /// [`StoreError::NotReplicated`] when too few have it: the primary does, and may lose it. Any
+    /// other error leaves open whether it ran.
+    pub(super) async fn run_durably<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        key: &str,
+        arguments: &[&str],
+    ) -> Result<T, StoreError> {
+        let order = Order::Script { script, key, arguments };
+        let wanted = self.shards.settings().acknowledgements;
+        self.answer(self.route(super::slot(key), &order, Some(wanted)).await)
+    }
+
+    /// Whether two slots lie on different primaries, as far as this pod knows.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreachable`] when the owner of one is not known.
+    pub(super) fn apart(&self, a: Slot, b: Slot) -> Result<bool, StoreError> {
+        self.shards.apart(a, b).ok_or_else(|| self.counted(self.nobody()))
     }
 
     /// Whether the store answers.
@@ -116,74 +116,124 @@ impl Link {
         self.watch().standing()
     }
 
-    async fn send<T: FromRedisValue>(&self, slot: Slot, command: &Cmd) -> RedisResult<T> {
-        let Some(connection) = self.current.load_full() else {
-            return Err((ErrorKind::ClusterConnectionNotFound, "not connected yet").into());
+    fn answer<T: FromRedisValue>(&self, answer: Result<Value, Failure>) -> Result<T, StoreError> {
+        let value = answer.and_then(|value| {
+            redis::from_redis_value(value).map_err(|error| Failure::Answer(error.into()))
+        });
+        value.map_err(|failure| self.counted(failure))
+    }
+
+    async fn route(
+        &self,
+        slot: Slot,
+        order: &Order<'_>,
+        durable: Option<u32>,
+    ) -> Result<Value, Failure> {
+        let tries = self.try_on(slot, order, durable);
+        let answer = match tokio::time::timeout(CALL_TIMEOUT, tries).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Failure::Silent("redis".to_owned())),
         };
-        let mut connection = ClusterConnection::clone(&connection);
-        let answer = command.query_async::<T>(&mut connection).await;
-        self.note(slot, answer.as_ref().err());
+        self.note(answer.as_ref().err());
         answer
     }
 
-    fn note(&self, slot: Slot, error: Option<&RedisError>) {
-        let away = error.filter(|error| kind(error) == Kind::Unreachable);
-        let Turn { found, lost, rebuild } = match away {
-            None => self.watch().answered(slot),
-            Some(error) => self.watch().failed(slot, chain(error), clock::now()),
+    async fn try_on(
+        &self,
+        slot: Slot,
+        order: &Order<'_>,
+        durable: Option<u32>,
+    ) -> Result<Value, Failure> {
+        let mut form = Form::Digest;
+        let mut target: Option<(Arc<Primary>, bool)> = None;
+        let mut tries = 1;
+        loop {
+            let owner = || self.shards.owner(slot).map(|owner| (owner, false));
+            let Some((primary, asking)) = target.take().or_else(owner) else {
+                return Err(self.nobody());
+            };
+            let answer = match durable {
+                None => primary.ask(order, form, asking).await,
+                Some(wanted) => {
+                    let needs = (wanted, self.shards.settings());
+                    primary.ask_durably(order, form, asking, needs).await
+                }
+            };
+            let Err(failure) = answer else { return answer };
+            let advice = failure.advice(&primary.address.host, durable.is_some());
+            if advice == Advice::GiveUp || TRIES_MAX <= tries {
+                return Err(failure);
+            }
+            tries += 1;
+            match advice {
+                Advice::GiveUp | Advice::Reconnect => {}
+                Advice::SendText => {
+                    form = Form::Text;
+                    target = Some((primary, asking));
+                }
+                Advice::Ask(to) => target = Some((self.shards.at(&to), true)),
+                Advice::Moved(to) => {
+                    let to = self.shards.at(&to);
+                    self.shards.moved(slot, &to);
+                    target = Some((to, false));
+                }
+                Advice::Again => {
+                    self.shards.is_stale();
+                    tokio::time::sleep(AGAIN_AFTER).await;
+                }
+            }
+        }
+    }
+
+    fn nobody(&self) -> Failure {
+        Failure::Refused(match self.standing() {
+            Standing::Reachable => "no node owns this slot".to_owned(),
+            Standing::Lost(reason) | Standing::NeverReached(reason) => reason,
+        })
+    }
+
+    fn note(&self, failure: Option<&Failure>) {
+        let away = failure.filter(|failure| failure.is_away());
+        let turn = match away {
+            None => self.watch().answered(),
+            Some(failure) => self.watch().failed(chain(failure), clock::now()),
         };
+        self.turn(turn, away);
+    }
+
+    fn turn(&self, Turn { found, lost }: Turn, away: Option<&Failure>) {
         if found {
             self.metrics.store_reachable(true);
+            *lock(&self.said) = None;
             tracing::info!("redis answers");
         }
         if lost {
             self.metrics.store_reachable(false);
             tracing::warn!(
-                error = away.map(|error| chain(error)),
+                error = away.map(|failure| chain(failure)),
                 "redis is lost: hashing goes on, sessions are refused"
             );
         }
-        if rebuild {
-            self.rebuild.notify_one();
-        }
     }
 
-    fn counted(&self, error: RedisError) -> StoreError {
-        match kind(&error) {
-            Kind::Corrupt => {
+    fn counted(&self, failure: Failure) -> StoreError {
+        match failure {
+            Failure::NotReplicated { wanted, got } => {
+                self.metrics.store_failed("not-replicated");
+                StoreError::NotReplicated { wanted, got }
+            }
+            failure if failure.is_corrupt() => {
                 self.metrics.store_failed("corrupt");
-                StoreError::Corrupt(Box::new(error))
+                StoreError::Corrupt(Box::new(failure))
             }
-            Kind::Unreachable | Kind::NoScript => {
+            failure => {
                 self.metrics.store_failed("unreachable");
-                StoreError::Unreachable(Box::new(error))
+                StoreError::Unreachable(Box::new(failure))
             }
         }
     }
 
-    /// Every change of the watch is whole, so a panic leaves it usable.
     fn watch(&self) -> MutexGuard<'_, Watch> {
-        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// It answered, with what cannot be.
-    Corrupt,
-    /// It answered, and asks for the script's text.
-    NoScript,
-    /// It did not do what it was asked.
-    Unreachable,
-}
-
-fn kind(error: &RedisError) -> Kind {
-    if matches!(error.code(), Some("WRONGTYPE" | "CORRUPT")) {
-        return Kind::Corrupt;
-    }
-    match error.kind() {
-        ErrorKind::UnexpectedReturnType | ErrorKind::Parse => Kind::Corrupt,
-        ErrorKind::Server(ServerErrorKind::NoScript) => Kind::NoScript,
-        _ => Kind::Unreachable,
+        lock(&self.watch)
     }
 }

@@ -1,43 +1,54 @@
 //! How this program speaks to Redis: who it is, whom it asks first, and how long it waits.
 //!
-//! The client's own defaults wait too long (no response timeout, retries from 1.28 s on) and leave
-//! dead connections open, so everything is set here.
+//! The client's own defaults wait too long and leave dead connections open, so everything is set
+//! here. Passwords and authorities are read again for each connection, since a mounted Secret may
+//! have changed, and names are looked up again, since a pod may have another address.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use authcluster_contract::config::Redis;
-use redis::cluster::ClusterClient;
+use redis::aio::MultiplexedConnection;
 use redis::io::tcp::{TcpSettings, socket2};
-use redis::{ErrorKind, ProtocolVersion, RedisError};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, IntoConnectionInfo as _,
+    ProtocolVersion, RedisConnectionInfo, RedisError, RedisResult, TlsCertificates,
+};
 use zeroize::Zeroizing;
+
+use super::map::{Address, Naming};
+use crate::telemetry::chain;
 
 /// Time for one answer. A call takes a quarter of a millisecond; what is left is for a machine whose
 /// lanes keep every CPU busy. There, with Redis on the same two CPUs, one call in seven hundred took
-/// more than 50 ms and the longest of 32,000 took 142 ms. Doubled, a node that hangs costs each
-/// call twice as much.
-const RESPONSE_TIMEOUT: Duration = Duration::from_millis(150);
+/// more than 50 ms and the longest of 32,000 took 142 ms. Doubled, a node that hangs costs the
+/// calls under way twice as much; halved, a busy machine is taken for a node that hangs.
+pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_millis(150);
 
-/// Time for a call with its retries and redirections: half of a request's default deadline, and
-/// longer than a graceful failover.
-const CALL_TIMEOUT: Duration = Duration::from_millis(500);
+/// Time for a call with all its tries: half of a request's default deadline, and longer than a
+/// graceful failover.
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Tries after the first. With the waits below they end before [`CALL_TIMEOUT`].
-const RETRIES: u32 = 3;
+/// Time for the replicas to acknowledge a write: a millisecond where they live, and what a busy
+/// machine adds. With an answer's time it fits a call's.
+pub(super) const REPLICATION_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// Shortest and longest wait between two tries, in milliseconds.
-const RETRY_WAIT_MS: (u64, u64) = (5, 50);
+/// Time to connect to one node, its lookup and its login included.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Time to connect to one node. The client holds its lock while it looks for the cluster's shape,
-/// so a dead node costs every call as much.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+/// Calls under way at one primary. At 0.1 ms each that is a queue of some 50 ms; more would only
+/// wait for their timeout.
+pub(super) const CALLS_MAX: usize = 512;
 
-/// Time to find the whole cluster. The client may hang there for ever (redis-rs#1953).
-pub(super) const FIND_TIMEOUT: Duration = Duration::from_secs(3);
+/// Times that one call is sent: to where the table says, to where the first answer says, over a new
+/// connection, with the script's text. A cluster that sends a call around for longer is not in order.
+pub(super) const TRIES_MAX: u32 = 5;
 
-/// Calls under way on one connection. At 0.1 ms each that is a queue of some 50 ms; more would
-/// only wait for their timeout.
-const CALLS_MAX: usize = 512;
+/// A node that is just handing over is asked again after so long.
+pub(super) const AGAIN_AFTER: Duration = Duration::from_millis(20);
+
+/// A Redis that stays away is said again so often.
+pub(super) const SAY_AGAIN: Duration = Duration::from_secs(30);
 
 /// A connection whose data nobody acknowledges for so long is dead.
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(2);
@@ -66,36 +77,67 @@ pub enum SettingsError {
         #[source]
         cause: std::io::Error,
     },
+    /// No authority where there should be one.
+    #[error("cannot read redis.tls.ca_file {file}")]
+    Authority {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// A file that holds no certificate that can be used.
+    #[error("redis.tls.ca_file {file} holds no certificate of an authority")]
+    NoAuthority {
+        /// The file.
+        file: PathBuf,
+    },
 }
 
 /// Whom to ask and as whom, checked.
 #[derive(Debug)]
 pub(super) struct Settings {
-    seeds: Vec<(String, u16)>,
+    /// Where to ask for the cluster when no node of it is known.
+    pub(super) seeds: Vec<Address>,
+    /// Replicas that must have a durable write.
+    pub(super) acknowledgements: u32,
     username: Option<String>,
     password_file: Option<PathBuf>,
+    ca_file: Option<PathBuf>,
 }
 
 impl Settings {
     /// Checks what can be checked without Redis.
     pub(super) fn of(config: &Redis) -> Result<Self, SettingsError> {
-        let seeds = config
-            .seeds
+        let Redis { seeds, username, password_file, tls, acknowledgements } = config;
+        let seeds = seeds
             .iter()
             .map(|seed| parse_seed(seed).ok_or_else(|| SettingsError::Seed { seed: seed.clone() }));
         let settings = Self {
             seeds: seeds.collect::<Result<_, _>>()?,
-            username: config.username.clone(),
-            password_file: config.password_file.clone(),
+            acknowledgements: *acknowledgements,
+            username: username.clone(),
+            password_file: password_file.clone(),
+            ca_file: tls.as_ref().map(|tls| tls.ca_file.clone()),
         };
         if settings.password_file.is_some() && settings.username.is_none() {
             return Err(SettingsError::NoUsername);
         }
         settings.password()?;
+        if let Some(file) = &settings.ca_file {
+            // The client takes whatever provider the process has; a second call finds it there.
+            drop(rustls::crypto::ring::default_provider().install_default());
+            authority(file)?;
+        }
         Ok(settings)
     }
 
-    /// The password as the file says now: a mounted Secret may have changed.
+    /// What nodes are called: with TLS a certificate is made out to a name.
+    pub(super) fn naming(&self) -> Naming {
+        if self.ca_file.is_some() { Naming::Names } else { Naming::Addresses }
+    }
+
+    /// The password as the file says now.
     fn password(&self) -> Result<Option<Zeroizing<String>>, SettingsError> {
         let Some(file) = &self.password_file else { return Ok(None) };
         match std::fs::read_to_string(file) {
@@ -107,42 +149,67 @@ impl Settings {
         }
     }
 
-    /// A client that has not connected yet. Names are looked up at each connect.
-    pub(super) fn client(&self) -> Result<ClusterClient, RedisError> {
-        let password = self.password().map_err(|error| {
-            let detail = crate::telemetry::chain(&error);
-            RedisError::from((ErrorKind::InvalidClientConfig, "no password", detail))
-        })?;
-        let (wait_min_ms, wait_max_ms) = RETRY_WAIT_MS;
+    /// A client for one node, which has not connected yet.
+    fn client(&self, address: &Address) -> RedisResult<Client> {
+        let password = self.password().map_err(|error| unusable("no password", &error))?;
+        let mut login = RedisConnectionInfo::default()
+            .set_protocol(ProtocolVersion::RESP3)
+            .set_skip_set_lib_name();
+        if let Some(username) = &self.username {
+            login = login.set_username(username);
+        }
+        if let Some(password) = password {
+            login = login.set_password(&*password);
+        }
         let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
         let tcp = TcpSettings::default()
             .set_nodelay(true)
             .set_keepalive(keepalive)
             .set_user_timeout(UNACKNOWLEDGED_MAX);
-        let mut client = ClusterClient::builder(self.seeds.iter().cloned())
-            // With version 3 a lost connection is told and mended before the next call.
-            .use_protocol(ProtocolVersion::RESP3)
-            .response_timeout(RESPONSE_TIMEOUT)
-            .overall_response_timeout(Some(CALL_TIMEOUT))
-            .connection_timeout(CONNECT_TIMEOUT)
-            .retries(RETRIES)
-            .min_retry_wait(wait_min_ms)
-            .max_retry_wait(wait_max_ms)
-            .retry_wait_formula(wait_min_ms, 3)
-            .connection_concurrency_limit(CALLS_MAX)
-            .tcp_settings(tcp);
-        if let Some(username) = &self.username {
-            client = client.username(username);
-        }
-        if let Some(password) = password {
-            client = client.password(&*password);
-        }
-        client.build()
+        let Address { host, port } = address.clone();
+        let place = match &self.ca_file {
+            None => ConnectionAddr::Tcp(host, port),
+            Some(_) => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
+        };
+        let info = place.into_connection_info()?.set_tcp_settings(tcp).set_redis_settings(login);
+        let Some(file) = &self.ca_file else { return Client::open(info) };
+        // With an authority of its own the client asks no other one.
+        let authority = authority(file).map_err(|error| unusable("no authority", &error))?;
+        let certificates = TlsCertificates { client_tls: None, root_cert: Some(authority) };
+        Client::build_with_tls(info, certificates)
+    }
+
+    /// Connects to one node, within [`CONNECT_TIMEOUT`]. Its calls have no bound of their own: each
+    /// caller brings one.
+    pub(super) async fn connect(&self, address: &Address) -> RedisResult<MultiplexedConnection> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(None);
+        self.client(address)?.get_multiplexed_async_connection_with_config(&config).await
     }
 }
 
+/// The authority as the file says now.
+fn authority(file: &Path) -> Result<Vec<u8>, SettingsError> {
+    let text = std::fs::read(file)
+        .map_err(|cause| SettingsError::Authority { file: file.to_owned(), cause })?;
+    let mut roots = rustls::RootCertStore::empty();
+    let certificates = rustls_pki_types::pem::PemObject::pem_slice_iter(&text);
+    let usable = certificates
+        .flatten()
+        .filter(|der: &rustls_pki_types::CertificateDer<'_>| roots.add(der.clone()).is_ok());
+    if usable.count() == 0 {
+        return Err(SettingsError::NoAuthority { file: file.to_owned() });
+    }
+    Ok(text)
+}
+
+fn unusable(what: &'static str, error: &SettingsError) -> RedisError {
+    RedisError::from((ErrorKind::InvalidClientConfig, what, chain(error)))
+}
+
 /// `host:port`, or `[address]:port` for IPv6.
-fn parse_seed(seed: &str) -> Option<(String, u16)> {
+fn parse_seed(seed: &str) -> Option<Address> {
     let (host, port) = seed.rsplit_once(':')?;
     let port = port.parse().ok().filter(|port| *port != 0)?;
     let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -153,7 +220,7 @@ fn parse_seed(seed: &str) -> Option<(String, u16)> {
         None => host,
     };
     let named = !host.is_empty() && !host.contains(['/', '@', ' ']);
-    named.then(|| (host.to_owned(), port))
+    named.then(|| Address { host: host.to_owned(), port })
 }
 
 #[cfg(test)]

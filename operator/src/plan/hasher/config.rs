@@ -51,6 +51,10 @@ fn config(wanted: &Validated) -> HasherConfig {
             seeds: names::redis_seeds(&wanted.name, &wanted.namespace, wanted.redis.shards),
             username: Some(REDIS_USER_HASHER.to_owned()),
             password_file: Some(path(FILE_REDIS_PASSWORD)),
+            tls: None,
+            // One copy is enough: a failover takes the replica that is furthest. More would make a
+            // critical write wait for every replica that is being replaced.
+            acknowledgements: u32::from(wanted.redis.replicas_per_shard > 0),
         }),
         peers: Some(Peers {
             listen: listen(PORT_PEERS),

@@ -1,0 +1,235 @@
+//! One primary: its connection, made and mended by one task, and the calls over it.
+//!
+//! All calls share one connection, but for durable writes: `WAIT` speaks of its own connection's
+//! writes, so each of those has one to itself for as long as it takes.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use redis::Value;
+use redis::aio::MultiplexedConnection;
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::breaker::{Admit, Backoff, Breaker, LineNumber};
+use super::map::Address;
+use super::order::{Failure, Form, Order, unpacked};
+use super::settings::{CALLS_MAX, REPLICATION_TIMEOUT, RESPONSE_TIMEOUT, Settings};
+use crate::clock;
+use crate::telemetry::chain;
+
+/// Durable writes under way at one primary, each with a connection of its own. At a millisecond each
+/// they are some ten thousand a second; a server holds ten thousand connections by default.
+const DURABLE_MAX: usize = 16;
+
+/// The connection that is in use, with its number.
+struct Line {
+    number: LineNumber,
+    connection: MultiplexedConnection,
+}
+
+/// One primary.
+pub(super) struct Primary {
+    pub(super) address: Address,
+    breaker: Mutex<Breaker>,
+    line: ArcSwapOption<Line>,
+    /// Wakes the one task that connects.
+    broken: Notify,
+    /// Wakes those that wait for it.
+    settled: Notify,
+    calls: Semaphore,
+    /// Connections for durable writes that nobody uses, and the line they were made under: when that
+    /// one broke, so did they.
+    idle: Mutex<Vec<(LineNumber, MultiplexedConnection)>>,
+    durable: Semaphore,
+    /// Nobody needs it any more.
+    pub(super) retired: CancellationToken,
+    reason: Mutex<String>,
+}
+
+impl Primary {
+    pub(super) fn new(address: Address) -> Self {
+        Self {
+            address,
+            breaker: Mutex::new(Breaker::new(clock::now())),
+            line: ArcSwapOption::empty(),
+            broken: Notify::new(),
+            settled: Notify::new(),
+            calls: Semaphore::new(CALLS_MAX),
+            idle: Mutex::default(),
+            durable: Semaphore::new(DURABLE_MAX),
+            retired: CancellationToken::new(),
+            reason: Mutex::new("not connected yet".to_owned()),
+        }
+    }
+
+    /// Connects, and again whenever the connection breaks, until the primary is retired. `turned`
+    /// is told each time the primary was found, and why each time a try failed.
+    pub(super) async fn keep(
+        self: Arc<Self>,
+        settings: &Settings,
+        turned: impl Fn(Result<(), String>),
+    ) {
+        tokio::select! {
+            () = self.retired.cancelled() => {}
+            () = self.connect_for_ever(settings, turned) => {}
+        }
+    }
+
+    async fn connect_for_ever(&self, settings: &Settings, turned: impl Fn(Result<(), String>)) {
+        let mut backoff = Backoff::default();
+        loop {
+            match settings.connect(&self.address).await {
+                Ok(connection) => {
+                    self.mended(connection);
+                    turned(Ok(()));
+                    backoff = Backoff::default();
+                    while self.answers() {
+                        self.broken.notified().await;
+                    }
+                }
+                Err(error) => {
+                    let reason = format!("{}: {}", self.address, chain(&error));
+                    lock(&self.reason).clone_from(&reason);
+                    lock(&self.breaker).not_mended(clock::now());
+                    self.settled.notify_waiters();
+                    turned(Err(reason));
+                    tokio::time::sleep(backoff.next(random())).await;
+                }
+            }
+        }
+    }
+
+    fn mended(&self, connection: MultiplexedConnection) {
+        let mut breaker = lock(&self.breaker);
+        let number = breaker.mended(clock::now());
+        self.line.store(Some(Arc::new(Line { number, connection })));
+        drop(breaker);
+        lock(&self.idle).clear();
+        self.settled.notify_waiters();
+    }
+
+    /// Whether it is taken for one that answers.
+    pub(super) fn answers(&self) -> bool {
+        lock(&self.breaker).is_closed()
+    }
+
+    /// The connection that all share, if it is any good.
+    pub(super) fn connection(&self) -> Option<MultiplexedConnection> {
+        let line = self.line.load_full().filter(|_| self.answers())?;
+        Some(line.connection.clone())
+    }
+
+    /// Does what is asked, over the connection that all share.
+    pub(super) async fn ask(
+        &self,
+        order: &Order<'_>,
+        form: Form,
+        asking: bool,
+    ) -> Result<Value, Failure> {
+        let _permit = self.calls.acquire().await;
+        let line = self.line().await?;
+        let pipeline = order.packed(form, asking, None);
+        let mut connection = line.connection.clone();
+        let sent = clock::now();
+        let call = connection.send_packed_commands(&pipeline, 0, pipeline.len());
+        let answers = self.bounded(line.number, sent, RESPONSE_TIMEOUT, call).await?;
+        unpacked(answers, asking, None)
+    }
+
+    /// Does what is asked and waits until so many replicas have it, over a connection of its own. The
+    /// connection is thrown away unless all of it came to an end: when this is dropped half-way,
+    /// too.
+    pub(super) async fn ask_durably(
+        &self,
+        order: &Order<'_>,
+        form: Form,
+        asking: bool,
+        (acknowledgements, settings): (u32, &Settings),
+    ) -> Result<Value, Failure> {
+        let _permit = self.durable.acquire().await;
+        let line = self.line().await?;
+        let kept = lock(&self.idle).pop().filter(|(number, _)| *number == line.number);
+        let mut connection = match kept {
+            Some((_, connection)) => connection,
+            None => settings.connect(&self.address).await.map_err(|error| self.broke(error))?,
+        };
+        let wanted = Some(acknowledgements);
+        let pipeline = order.packed(form, asking, wanted);
+        let sent = clock::now();
+        let call = connection.send_packed_commands(&pipeline, 0, pipeline.len());
+        let time = RESPONSE_TIMEOUT + REPLICATION_TIMEOUT;
+        let answers = self.bounded(line.number, sent, time, call).await?;
+        lock(&self.idle).push((line.number, connection));
+        unpacked(answers, asking, wanted)
+    }
+
+    /// Waits for an answer and tells the breaker how it went.
+    async fn bounded(
+        &self,
+        line: LineNumber,
+        sent: Instant,
+        time: Duration,
+        call: impl Future<Output = redis::RedisResult<Vec<Value>>>,
+    ) -> Result<Vec<Value>, Failure> {
+        match tokio::time::timeout(time, call).await {
+            Ok(Ok(answers)) => {
+                lock(&self.breaker).answered(clock::now());
+                Ok(answers)
+            }
+            Ok(Err(error)) => {
+                let broke = lock(&self.breaker).lost(line, clock::now());
+                self.wake_when(broke, || chain(&error));
+                Err(self.broke(error))
+            }
+            Err(_) => {
+                let broke = lock(&self.breaker).silent(line, sent, clock::now());
+                self.wake_when(broke, || "no answer in time".to_owned());
+                Err(Failure::Silent(self.address.to_string()))
+            }
+        }
+    }
+
+    fn wake_when(&self, broke: bool, reason: impl FnOnce() -> String) {
+        if broke {
+            *lock(&self.reason) = reason();
+            self.broken.notify_one();
+        }
+    }
+
+    fn broke(&self, error: redis::RedisError) -> Failure {
+        Failure::Broken(self.address.to_string(), error)
+    }
+
+    /// The connection in use, after waiting for it a little when it is being made.
+    async fn line(&self) -> Result<Arc<Line>, Failure> {
+        loop {
+            let settled = self.settled.notified();
+            tokio::pin!(settled);
+            // Before looking, so that nothing that happens in between is missed.
+            settled.as_mut().enable();
+            let admit = lock(&self.breaker).admit(clock::now());
+            match (admit, self.line.load_full()) {
+                (Admit::Pass(_), Some(line)) => return Ok(line),
+                (Admit::Wait(time), _) => {
+                    // Whether it came or the time has passed is seen on the next turn.
+                    drop(tokio::time::timeout(time, settled).await);
+                }
+                (Admit::Refuse, _) | (Admit::Pass(_), None) => {
+                    return Err(Failure::Refused(lock(&self.reason).clone()));
+                }
+            }
+        }
+    }
+}
+
+/// One byte that moves a wait.
+pub(super) fn random() -> u8 {
+    clock::random_bytes::<1>().map_or(127, |[byte]| byte)
+}
+
+/// Every change under these locks is whole, so a panic leaves them usable.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
