@@ -8,6 +8,7 @@ mod formation;
 pub mod images;
 pub mod pods;
 mod server;
+pub mod storm;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -135,6 +135,23 @@ impl RedisServer {
         Ok(())
     }
 
+    /// Takes other ports for the next start, as a pod that is made again has another address.
+    ///
+    /// # Errors
+    /// A server that runs; no free port; a configuration that cannot be written.
+    pub fn move_away(&mut self) -> anyhow::Result<()> {
+        anyhow::ensure!(!self.is_running(), "the server runs");
+        (self.port, self.bus_port) = (free_port()?, free_port()?);
+        let file = self.folder.path().join("redis.conf");
+        let ports = format!("port {}\ncluster-port {}\n", self.port, self.bus_port);
+        let text = fs::read_to_string(&file)?;
+        let others = text
+            .lines()
+            .filter(|line| !line.starts_with("port ") && !line.starts_with("cluster-port "));
+        let others: Vec<&str> = others.collect();
+        fs::write(file, ports + &others.join("\n") + "\n").context("cannot write redis.conf")
+    }
+
     /// Where clients reach it.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
@@ -176,6 +193,28 @@ impl RedisServer {
         }
         let redis = info.redis_settings().clone().set_username(HARNESS).set_password(HARNESS);
         Ok(info.set_redis_settings(redis))
+    }
+
+    /// Moves the keys of one slot to another server, as a client does when it reshards.
+    ///
+    /// # Errors
+    /// A server that does not answer, or refuses.
+    pub async fn migrate_keys(&self, slot: u16, to: SocketAddr) -> anyhow::Result<()> {
+        let mut connection = self.connect().await?;
+        loop {
+            let mut list = redis::cmd("CLUSTER");
+            list.arg("GETKEYSINSLOT").arg(slot).arg(100);
+            let keys: Vec<Vec<u8>> = list.query_async(&mut connection).await?;
+            if keys.is_empty() {
+                return Ok(());
+            }
+            let mut migrate = redis::cmd("MIGRATE");
+            migrate.arg(to.ip().to_string()).arg(to.port()).arg("").arg(0).arg(5_000);
+            if self.has_users {
+                migrate.arg("AUTH2").arg(HARNESS).arg(HARNESS);
+            }
+            migrate.arg("KEYS").arg(keys).query_async::<()>(&mut connection).await?;
+        }
     }
 
     /// A connection to this server alone, as the harness's own user.

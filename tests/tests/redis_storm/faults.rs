@@ -1,0 +1,217 @@
+//! One fault after the other, under load.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use authcluster_tests::eventually::eventually;
+use authcluster_tests::redis::RedisServers;
+use authcluster_tests::redis::storm::{Record, Row, Storm, Table, Work};
+use tokio::time::sleep;
+
+use crate::shared::{Access, Connected, PASSWORD, options};
+use crate::topology::{Seed, move_all, pair, redirections, reshard, tell, tell_all};
+use crate::work::{LANES, SHARDS, Sessions};
+
+/// A failover with the harness's node timeout of a second takes some three; a machine that
+/// compiles, a few more.
+const BOUND: Duration = Duration::from_secs(30);
+
+/// What is watched after a fault is over.
+const AFTER: Duration = Duration::from_secs(1);
+
+/// A shard that is well is not to stall for longer. The aim is 100 ms, and on a machine with nothing
+/// else to do it is some 20; what is above it is for one whose two CPUs run six servers, the lanes
+/// and a compiler, where the calm before the faults stalls as much.
+const STALL_MAX: Duration = Duration::from_millis(100);
+
+struct Scene {
+    servers: RedisServers,
+    seed: Seed,
+    connected: Connected,
+    work: Arc<Sessions>,
+    storm: Storm,
+    table: Table,
+    _access: Access,
+}
+
+impl Scene {
+    async fn set() -> anyhow::Result<Self> {
+        let servers = RedisServers::cluster(&options(SHARDS, 1)).await?;
+        let seed = Seed::to(servers.servers()[0].address()).await?;
+        let access = Access::to(vec![seed.address.to_string()], PASSWORD)?;
+        let connected = Connected::start(&access)?.reached().await?;
+        let work = Arc::new(Sessions::on(&connected.store));
+        let storm = Storm::start(&(Arc::clone(&work) as Arc<dyn Work>), SHARDS, LANES);
+        let table = Table::default();
+        Ok(Self { servers, seed, connected, work, storm, table, _access: access })
+    }
+
+    /// Adds what has happened since `begun` to the table.
+    fn record(&mut self, fault: &str, faulty: &[usize], begun: Instant) {
+        let of = |is: bool| {
+            let shards = (0..SHARDS).filter(|shard| faulty.contains(shard) == is);
+            shards.map(|shard| self.storm.since(shard, begun)).reduce(Record::with)
+        };
+        let (healthy, faulty) = (of(false).unwrap_or_default(), of(true));
+        let (lost, risen) = self.work.account();
+        println!("{fault}: {lost} plain sessions lost, {risen} plain ends undone");
+        self.table.0.push(Row { fault: fault.to_owned(), healthy, faulty });
+    }
+
+    async fn whole(&self) -> anyhow::Result<()> {
+        self.servers.wait_until_whole(BOUND).await?;
+        for shard in 0..SHARDS {
+            pair(&self.servers, shard).await?;
+            self.storm.serves(shard, Instant::now(), BOUND).await?;
+        }
+        sleep(AFTER).await;
+        Ok(())
+    }
+
+    async fn play(&mut self) -> anyhow::Result<()> {
+        self.calm().await?;
+        self.kill_a_primary().await.context("kill")?;
+        self.freeze_a_primary().await.context("freeze")?;
+        self.freeze_a_replica().await.context("freeze a replica")?;
+        self.fail_over().await.context("fail over")?;
+        self.move_slots().await.context("reshard")?;
+        self.tell_everyone(&["SCRIPT", "FLUSH"]).await?;
+        self.tell_everyone(&["CLIENT", "KILL", "TYPE", "normal"]).await?;
+        self.move_everyone().await.context("move")
+    }
+
+    async fn calm(&mut self) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        sleep(4 * AFTER).await;
+        self.record("none", &[], begun);
+        Ok(())
+    }
+
+    async fn kill_a_primary(&mut self) -> anyhow::Result<()> {
+        let (primary, _) = pair(&self.servers, 0).await?;
+        let begun = Instant::now();
+        self.servers.server(primary).kill()?;
+        sleep(AFTER).await;
+        self.storm.serves(0, Instant::now(), BOUND).await?;
+        sleep(AFTER).await;
+        self.record("kill -9 of a primary", &[0], begun);
+        let begun = Instant::now();
+        self.servers.server(primary).restart().await?;
+        self.whole().await?;
+        self.record("it comes back as a replica", &[0], begun);
+        Ok(())
+    }
+
+    async fn freeze_a_primary(&mut self) -> anyhow::Result<()> {
+        let (primary, _) = pair(&self.servers, 1).await?;
+        let begun = Instant::now();
+        self.servers.servers()[primary].freeze()?;
+        sleep(AFTER).await;
+        self.storm.serves(1, Instant::now(), BOUND).await?;
+        sleep(AFTER).await;
+        self.record("SIGSTOP of a primary", &[1], begun);
+        let begun = Instant::now();
+        self.servers.servers()[primary].thaw()?;
+        let old = &self.servers.servers()[primary];
+        // Any key of the shard tells whether the old primary still answers for it.
+        let key = self.work.key_of(1).context("a key")?;
+        let said = eventually("the old primary sends callers away", BOUND, || async {
+            let answer = tell(&mut old.connect().await?, &["HGET", &key, "realm"]).await;
+            let moved = answer.err().and_then(|error| {
+                Some(error.downcast_ref::<redis::RedisError>()?.code() == Some("MOVED"))
+            });
+            anyhow::ensure!(moved == Some(true), "it answers");
+            Ok(begun.elapsed())
+        });
+        println!("after its thaw the old primary answered for at most {:?}", said.await?);
+        self.whole().await?;
+        self.record("its thaw", &[1], begun);
+        Ok(())
+    }
+
+    async fn freeze_a_replica(&mut self) -> anyhow::Result<()> {
+        let (_, replica) = pair(&self.servers, 2).await?;
+        let begun = Instant::now();
+        self.servers.servers()[replica].freeze()?;
+        sleep(3 * AFTER).await;
+        self.servers.servers()[replica].thaw()?;
+        sleep(AFTER).await;
+        self.record("SIGSTOP of a replica", &[], begun);
+        self.whole().await
+    }
+
+    async fn fail_over(&mut self) -> anyhow::Result<()> {
+        let (_, replica) = pair(&self.servers, 0).await?;
+        let begun = Instant::now();
+        let mut connection = self.servers.servers()[replica].connect().await?;
+        tell(&mut connection, &["CLUSTER", "FAILOVER"]).await?;
+        eventually("the replica is the primary", BOUND, || async {
+            anyhow::ensure!(pair(&self.servers, 0).await?.0 == replica);
+            Ok(())
+        })
+        .await?;
+        sleep(AFTER).await;
+        self.record("CLUSTER FAILOVER", &[0], begun);
+        self.whole().await
+    }
+
+    async fn move_slots(&mut self) -> anyhow::Result<()> {
+        let (from, to) = (pair(&self.servers, 0).await?.0, pair(&self.servers, 1).await?.0);
+        let slots = self.work.slots(0);
+        let begun = Instant::now();
+        let source = &self.servers.servers()[from];
+        let before = redirections(source, "ASK").await?;
+        reshard(&self.servers, &slots, (from, to), async || {
+            eventually("callers are sent on", BOUND, || async {
+                anyhow::ensure!(redirections(source, "ASK").await? > before + 100);
+                Ok(())
+            })
+            .await
+        })
+        .await?;
+        sleep(AFTER).await;
+        self.record("reshard", &[0], begun);
+        reshard(&self.servers, &slots, (to, from), async || Ok(())).await?;
+        self.whole().await
+    }
+
+    async fn tell_everyone(&mut self, words: &[&str]) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        tell_all(&self.servers, words).await?;
+        sleep(AFTER).await;
+        self.record(&words.join(" "), &[], begun);
+        Ok(())
+    }
+
+    async fn move_everyone(&mut self) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        move_all(&mut self.servers).await?;
+        self.seed.lead_to(self.servers.servers()[0].address());
+        let found = Instant::now();
+        for shard in 0..SHARDS {
+            self.storm.serves(shard, found, BOUND).await?;
+        }
+        println!("the moved cluster was found {:?} after its seed", found.elapsed());
+        sleep(AFTER).await;
+        self.record("all at other addresses", &[0, 1, 2], begun);
+        self.whole().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_fault_of_one_shard_is_its_own() -> anyhow::Result<()> {
+    let mut scene = Scene::set().await?;
+    let played = scene.play().await;
+    let Scene { storm, table, .. } = scene;
+    storm.stop().await;
+    println!("{table}");
+    played?;
+    let calm = table.0[0].healthy;
+    assert_eq!(calm.failed, 0, "calls fail without a fault");
+    for row in &table.0 {
+        let bound = STALL_MAX + 3 * calm.stall;
+        assert!(row.healthy.stall < bound, "{}: {:?} of {bound:?}", row.fault, row.healthy.stall);
+    }
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! What a fault of one shard does to the others, and to what was acknowledged: six servers, three
+//! primaries with a replica each, under load from lanes on every shard. One test, one fault after
+//! the other, and one table.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test stops where it fails, and waits with real bounds"
+)]
+
+#[path = "../redis/shared.rs"]
+mod shared;
+
+mod faults;
+mod topology;
+mod work;
