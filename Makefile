@@ -43,7 +43,7 @@ test-chart: tools ## Tests of what Helm makes of the chart.
 	$(CARGO) test --locked --package authcluster-tests --features needs-helm --test chart
 
 test-lab: tools ## Tests on a real Kubernetes in network namespaces (root).
-	$(CARGO) test --locked --package authcluster-tests --features needs-redis,needs-cluster --test operator-redis versions
+	$(CARGO) test --locked --package authcluster-tests --features needs-redis,needs-cluster --test redis --test operator-redis versions
 	$(CARGO) test --locked --package authcluster-lab --features needs-lab --test machine
 
 # Its lab stays up until all tests are through, so that a failure can be told from its logs.

@@ -11,6 +11,7 @@ mod server;
 pub mod storm;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -29,6 +30,9 @@ pub struct Options {
     /// Name and password that a replica uses with its primary; one of `users`. The harness's own
     /// user without it.
     pub replication: Option<(String, String)>,
+    /// A folder with `tls.crt`, `tls.key` and `ca.crt`: every server listens with TLS, too, and
+    /// speaks it to the others.
+    pub tls: Option<PathBuf>,
     /// More lines for every redis.conf.
     pub config: Vec<String>,
     /// `cluster-node-timeout`. Short, so that a failover takes a second or two in tests.
@@ -44,6 +48,7 @@ impl Default for Options {
             replicas_per_shard: 0,
             users: Vec::new(),
             replication: None,
+            tls: None,
             config: Vec::new(),
             node_timeout: Duration::from_secs(1),
             program: "redis-server".to_owned(),

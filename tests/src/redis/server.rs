@@ -42,6 +42,7 @@ pub struct RedisServer {
     program: String,
     port: u16,
     bus_port: u16,
+    tls_port: Option<u16>,
     has_users: bool,
     process: Option<Process>,
 }
@@ -61,6 +62,7 @@ impl RedisServer {
                 program: options.program.clone(),
                 port: free_port()?,
                 bus_port: free_port()?,
+                tls_port: options.tls.as_ref().map(|_| free_port()).transpose()?,
                 has_users: !options.users.is_empty(),
                 process: None,
             };
@@ -101,6 +103,15 @@ impl RedisServer {
                 config,
                 "aclfile {}/users.acl\nmasteruser {name}\nmasterauth {password}\n",
                 folder.display()
+            )?;
+        }
+        if let (Some(folder), Some(port)) = (&options.tls, self.tls_port) {
+            let folder = folder.display();
+            write!(
+                config,
+                "tls-port {port}\ntls-cluster yes\ntls-auth-clients no\n\
+                 tls-cert-file {folder}/tls.crt\ntls-key-file {folder}/tls.key\n\
+                 tls-ca-cert-file {folder}/ca.crt\n"
             )?;
         }
         for line in &options.config {
@@ -156,6 +167,12 @@ impl RedisServer {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// Where clients reach it with TLS, if anywhere.
+    #[must_use]
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        Some((Ipv4Addr::LOCALHOST, self.tls_port?).into())
     }
 
     /// Where other servers reach it: the last argument of `CLUSTER MEET`.

@@ -13,3 +13,6 @@ mod pods;
 mod shared;
 mod store;
 mod store_faults;
+mod tls;
+#[cfg(feature = "needs-cluster")]
+mod versions;

@@ -18,7 +18,7 @@ const CALL_MAX: Duration = Duration::from_secs(2);
 const FAILOVER_BOUND: Duration = Duration::from_secs(30);
 
 /// Never reached, and says why within the bound of one try to connect.
-async fn never_reached(access: &Access, why: &str) -> anyhow::Result<()> {
+pub(crate) async fn never_reached(access: &Access, why: &str) -> anyhow::Result<()> {
     let connected = Connected::start(access)?;
     let begun = Instant::now();
     let created = connected.store.create_session(&SessionDigest::of("a"), &session()).await;

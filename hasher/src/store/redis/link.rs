@@ -3,11 +3,13 @@
 //!
 //! A router of our own over the client's plain connections, not the client's cluster connection.
 //! That one answers a lost node by looking for the cluster's shape under a lock that all calls wait
-//! at, retries a timeout on the connection that hangs, and asks for no shape then (redis-rs#2092,
-//! redis-rs#2277); what it cost the shards that live is in `tests/redis/storm.rs`. All our calls are
-//! about one slot, so what is left to do is small: a table of slots (`map`), read in the background
-//! (`shards`), and for each primary a connection (`primary`) behind a breaker (`breaker`). A call
-//! finds a table and a connection or fails; it makes neither.
+//! at, and retries a timeout on the connection that hangs (redis-rs#2092, redis-rs#2277). Measured
+//! under load on six servers (`tests/tests/redis_storm`): with one primary that hung, the shards
+//! that live stalled for 507 ms, and each caller of the one that hung waited for 501 ms until the
+//! failover was over. Here it is 8 ms and 0.02 ms. All our calls are about one slot, so what is left
+//! to do is small: a table of slots (`map`), read in the background (`shards`), and for each primary
+//! a connection (`primary`) behind a breaker (`breaker`). A call finds a table and a connection or
+//! fails; it makes neither.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;

@@ -32,6 +32,8 @@ struct Line {
 /// One primary.
 pub(super) struct Primary {
     pub(super) address: Address,
+    /// When it was first heard of.
+    pub(super) since: Instant,
     breaker: Mutex<Breaker>,
     line: ArcSwapOption<Line>,
     /// Wakes the one task that connects.
@@ -52,6 +54,7 @@ impl Primary {
     pub(super) fn new(address: Address) -> Self {
         Self {
             address,
+            since: clock::now(),
             breaker: Mutex::new(Breaker::new(clock::now())),
             line: ArcSwapOption::empty(),
             broken: Notify::new(),
@@ -80,14 +83,14 @@ impl Primary {
     async fn connect_for_ever(&self, settings: &Settings, turned: impl Fn(Result<(), String>)) {
         let mut backoff = Backoff::default();
         loop {
-            match settings.connect(&self.address).await {
+            let gone = CancellationToken::new();
+            let tell = gone.clone();
+            match settings.connect_watched(&self.address, move || tell.cancel()).await {
                 Ok(connection) => {
-                    self.mended(connection);
+                    let number = self.mended(connection);
                     turned(Ok(()));
                     backoff = Backoff::default();
-                    while self.answers() {
-                        self.broken.notified().await;
-                    }
+                    self.until_broken(number, &gone).await;
                 }
                 Err(error) => {
                     let reason = format!("{}: {}", self.address, chain(&error));
@@ -101,13 +104,27 @@ impl Primary {
         }
     }
 
-    fn mended(&self, connection: MultiplexedConnection) {
+    /// Waits until a call finds that the connection is no good, or its end is told.
+    async fn until_broken(&self, number: LineNumber, gone: &CancellationToken) {
+        while self.answers() {
+            tokio::select! {
+                () = self.broken.notified() => {}
+                () = gone.cancelled() => {
+                    let broke = lock(&self.breaker).lost(number, clock::now());
+                    self.wake_when(broke, || "the connection was closed".to_owned());
+                }
+            }
+        }
+    }
+
+    fn mended(&self, connection: MultiplexedConnection) -> LineNumber {
         let mut breaker = lock(&self.breaker);
         let number = breaker.mended(clock::now());
         self.line.store(Some(Arc::new(Line { number, connection })));
         drop(breaker);
         lock(&self.idle).clear();
         self.settled.notify_waiters();
+        number
     }
 
     /// Whether it is taken for one that answers.

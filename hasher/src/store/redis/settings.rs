@@ -4,6 +4,7 @@
 //! here. Passwords and authorities are read again for each connection, since a mounted Secret may
 //! have changed, and names are looked up again, since a pod may have another address.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use redis::aio::MultiplexedConnection;
 use redis::io::tcp::{TcpSettings, socket2};
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, IntoConnectionInfo as _,
-    ProtocolVersion, RedisConnectionInfo, RedisError, RedisResult, TlsCertificates,
+    ProtocolVersion, PushInfo, PushKind, RedisConnectionInfo, RedisError, RedisResult,
+    TlsCertificates,
 };
 use zeroize::Zeroizing;
 
@@ -153,6 +155,7 @@ impl Settings {
     fn client(&self, address: &Address) -> RedisResult<Client> {
         let password = self.password().map_err(|error| unusable("no password", &error))?;
         let mut login = RedisConnectionInfo::default()
+            // With version 3 a lost connection is told.
             .set_protocol(ProtocolVersion::RESP3)
             .set_skip_set_lib_name();
         if let Some(username) = &self.username {
@@ -182,9 +185,32 @@ impl Settings {
     /// Connects to one node, within [`CONNECT_TIMEOUT`]. Its calls have no bound of their own: each
     /// caller brings one.
     pub(super) async fn connect(&self, address: &Address) -> RedisResult<MultiplexedConnection> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(None);
+        self.connect_as(address, AsyncConnectionConfig::new()).await
+    }
+
+    /// Connects to one node, and calls `gone` when the connection is lost, whether or not a call was
+    /// under way.
+    pub(super) async fn connect_watched(
+        &self,
+        address: &Address,
+        gone: impl Fn() + Send + Sync + 'static,
+    ) -> RedisResult<MultiplexedConnection> {
+        let told = move |push: PushInfo| {
+            if push.kind == PushKind::Disconnection {
+                gone();
+            }
+            Ok::<_, Infallible>(())
+        };
+        self.connect_as(address, AsyncConnectionConfig::new().set_push_sender(told)).await
+    }
+
+    async fn connect_as(
+        &self,
+        address: &Address,
+        config: AsyncConnectionConfig,
+    ) -> RedisResult<MultiplexedConnection> {
+        let config =
+            config.set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(None);
         self.client(address)?.get_multiplexed_async_connection_with_config(&config).await
     }
 }

@@ -42,6 +42,10 @@ const OTHERS_WAIT: Duration = Duration::from_millis(50);
 /// hundred pods that ask all of fifty would be a load of its own.
 const ASKED_MAX: usize = 5;
 
+/// A primary that a node has named may be missing in the answers of others for so long: as long as
+/// word of a failover takes to go around.
+const NEWCOMER: Duration = Duration::from_secs(10);
+
 /// What the one task tells its owner.
 pub(super) enum News {
     /// A primary was reached.
@@ -194,8 +198,10 @@ impl Shards {
         let map = SlotMap::of(&layout, |address| self.at(address));
         self.map.store(Some(Arc::new(map)));
         let mut known = lock(&self.known);
+        let now = clock::now();
         known.primaries.retain(|address, primary| {
-            let needed = layout.primaries.contains(address);
+            let is_new = now < primary.since + NEWCOMER;
+            let needed = is_new || layout.primaries.contains(address);
             if !needed {
                 primary.retired.cancel();
             }
