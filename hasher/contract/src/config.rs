@@ -5,6 +5,9 @@
 //! are refused, so that a typo is an error and not a default. Secrets are never in this file: it
 //! names the files that hold them.
 
+mod clients;
+mod sessions;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -12,7 +15,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::cost::Argon2idPolicy;
-use crate::user::{Realm, UsernameCase};
+use crate::user::UsernameCase;
+
+pub use clients::{Client, Clients, Scope};
+pub use sessions::Sessions;
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,63 +172,6 @@ pub enum RoutingStrategy {
     WeightedRoundRobin,
 }
 
-/// How long sessions live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Sessions {
-    /// A session ends when it was not introspected for so long, in seconds.
-    pub idle_timeout_seconds: u32,
-    /// A session ends so long after its creation, whatever happens, in seconds.
-    pub absolute_timeout_seconds: u32,
-}
-
-impl Default for Sessions {
-    fn default() -> Self {
-        Self { idle_timeout_seconds: 3_600, absolute_timeout_seconds: 43_200 }
-    }
-}
-
-/// The callers' file: who may use the API. It holds digests, so it lives in a Secret but gives no
-/// one a token.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Clients {
-    /// All callers.
-    #[serde(default)]
-    pub clients: Vec<Client>,
-}
-
-/// One caller.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Client {
-    /// Its name, in logs and metrics.
-    pub name: String,
-    /// The users it may speak of.
-    pub realm: Realm,
-    /// What it may do.
-    pub scopes: Vec<Scope>,
-    /// SHA-256 of each token that is it, in hexadecimal; two while a token is being replaced.
-    pub token_sha256: Vec<String>,
-}
-
-/// What a caller may do.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-pub enum Scope {
-    /// Make new hashes.
-    Hash,
-    /// Verify a password.
-    Verify,
-    /// Log a user in.
-    Login,
-    /// Introspect and revoke sessions.
-    Sessions,
-    /// See the nodes.
-    Nodes,
-}
-
 /// A file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -287,13 +236,7 @@ impl HasherConfig {
                 self.listen.api
             ));
         }
-        let sessions = self.sessions;
-        if sessions.idle_timeout_seconds == 0
-            || sessions.absolute_timeout_seconds < sessions.idle_timeout_seconds
-        {
-            return Err("sessions: 0 < idle_timeout_seconds <= absolute_timeout_seconds must hold"
-                .to_owned());
-        }
+        self.sessions.checked()?;
         Ok(())
     }
 }

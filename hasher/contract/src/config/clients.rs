@@ -1,0 +1,47 @@
+//! Who may use the API.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::user::Realm;
+
+/// The callers' file: who may use the API. It holds digests, so it lives in a Secret but gives no
+/// one a token.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clients {
+    /// All callers.
+    #[serde(default)]
+    pub clients: Vec<Client>,
+}
+
+/// One caller.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// Its name, in logs and metrics.
+    pub name: String,
+    /// The users it may speak of.
+    pub realm: Realm,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// SHA-256 of each token that is it, in hexadecimal; two while a token is being replaced.
+    pub token_sha256: Vec<String>,
+}
+
+/// What a caller may do.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub enum Scope {
+    /// Make new hashes.
+    Hash,
+    /// Verify a password.
+    Verify,
+    /// Log a user in.
+    Login,
+    /// Introspect and revoke sessions.
+    Sessions,
+    /// See the nodes.
+    Nodes,
+}
