@@ -318,7 +318,7 @@ fn fields_without_behaviour_are_named() {
         "{hasher: {pools: [{name: a, autoscaling: {maxReplicas: 5}}]}}",
         &["spec.hasher.pools[a].autoscaling"],
     );
-    check("{password: {legacy: {}}}", &["spec.password.legacy"]);
+    check("{password: {legacy: {}}}", &[]);
     check(
         "{password: {pepperSecretRef: {name: a, currentKey: b}}}",
         &["spec.password.pepperSecretRef"],
