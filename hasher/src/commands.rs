@@ -95,13 +95,16 @@ pub fn hash(args: &PolicyArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The smallest arena there is: eight blocks.
+const ARENA_KIB_MIN: u32 = 8;
+
 /// `hasher verify`: whether they match.
 ///
 /// # Errors
 /// No password, or a hash that cannot be worked on.
 pub fn verify(args: &VerifyArgs) -> anyhow::Result<bool> {
     let stored = Arc::new(Stored::parse(&args.encoded, &Bounds::default())?);
-    let mut arena = Arena::new(stored.cost().memory_kib)?;
+    let mut arena = Arena::new(stored.usual_demand().arena_kib.max(ARENA_KIB_MIN))?;
     let password = read_password()?;
     let (outcome, _) = compute(&Job::Verify { password, stored }, &mut arena)?;
     let matches = outcome == Outcome::Verified(true);

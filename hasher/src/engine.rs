@@ -1,4 +1,5 @@
-//! One computation in one arena, by the engine of `authcluster-argon2id`.
+//! One computation: Argon2 in one arena, by the engine of `authcluster-argon2id`; of every other
+//! function, what its format does.
 //!
 //! An arena is not wiped between two hashes: it keeps blocks of the last one until the next writes over
 //! them, and with one pass the first of them are a cheap check of a guess. Wiping each time costs 7
@@ -9,13 +10,13 @@
 
 use authcluster_argon2id::{ArenaOptions, Grant, Input, Params, Variant, hash_into};
 use authcluster_contract::cost::Cost;
-use authcluster_contract::http::Scheme;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use crate::clock::{self, RandomError};
 use crate::formats::argon2::{Argon2Hash, OUTPUT_BYTES, SALT_BYTES, Version};
-use crate::formats::{Parsed, nfc};
+use crate::formats::{Parsed, Stored, argon2, nfc};
+use crate::policy::pricing::steps::Demand;
 use crate::work::{Job, Outcome};
 
 /// The memory of one computation, on huge pages where the system offers them. Touched as it is made,
@@ -57,10 +58,10 @@ impl Arena {
         self.0.wipe();
     }
 
-    /// Whether a computation of this cost fits.
+    /// Whether a computation of this kind fits.
     #[must_use]
-    pub fn fits(&self, cost: Cost) -> bool {
-        cost.memory_kib <= self.0.capacity_kib()
+    pub fn fits(&self, demand: Demand) -> bool {
+        demand.arena_kib <= self.0.capacity_kib()
     }
 }
 
@@ -71,17 +72,18 @@ impl Arena {
 /// See [`EngineError`].
 pub fn compute(job: &Job, arena: &mut Arena) -> Result<(Outcome, u64), EngineError> {
     let mut large;
-    let arena = if arena.fits(job.cost()) {
+    let demand = job.demand();
+    let arena = if arena.fits(demand) {
         arena
     } else {
-        large = Arena::new(job.cost().memory_kib)?;
+        large = Arena::new(demand.arena_kib)?;
         &mut large
     };
     match job {
         Job::Hash { password, cost } => {
             let salt = clock::random_bytes::<SALT_BYTES>().map_err(EngineError::Salt)?;
             let mut hash = Argon2Hash {
-                scheme: Scheme::Argon2id,
+                variant: argon2::Variant::Id,
                 version: Version::V0x13,
                 cost: *cost,
                 salt: salt.to_vec(),
@@ -93,23 +95,24 @@ pub fn compute(job: &Job, arena: &mut Arena) -> Result<(Outcome, u64), EngineErr
             Ok((Outcome::Hashed(hash.encode()), 1))
         }
         Job::Verify { password, stored } => {
-            let Parsed::Argon2(hash) = stored.parsed();
             let mut tries = 0;
             if let Some(composed) = nfc(password) {
                 tries += 1;
-                if matches(hash, &composed, arena)? {
+                if matches(stored, &composed, arena)? {
                     return Ok((Outcome::Verified(true), tries));
                 }
             }
-            let matches = matches(hash, password.expose(), arena)?;
+            let matches = matches(stored, password.expose(), arena)?;
             Ok((Outcome::Verified(matches), tries + 1))
         }
     }
 }
 
-fn matches(hash: &Argon2Hash, password: &[u8], arena: &mut Arena) -> Result<bool, EngineError> {
-    let output = fill(hash, password, arena)?;
-    Ok(output.ct_eq(&hash.output).into())
+fn matches(stored: &Stored, password: &[u8], arena: &mut Arena) -> Result<bool, EngineError> {
+    match stored.parsed() {
+        Parsed::Argon2(hash) => Ok(fill(hash, password, arena)?.ct_eq(&hash.output).into()),
+        Parsed::Legacy(hash) => Ok(hash.matches(password)),
+    }
 }
 
 /// The function itself: as many bytes as the hash has.
@@ -118,10 +121,10 @@ fn fill(
     password: &[u8],
     arena: &mut Arena,
 ) -> Result<Zeroizing<Vec<u8>>, EngineError> {
-    let variant = match hash.scheme {
-        Scheme::Argon2id => Variant::Id,
-        Scheme::Argon2i => Variant::I,
-        Scheme::Argon2d => Variant::D,
+    let variant = match hash.variant {
+        argon2::Variant::Id => Variant::Id,
+        argon2::Variant::I => Variant::I,
+        argon2::Variant::D => Variant::D,
     };
     let version = match hash.version {
         Version::V0x10 => authcluster_argon2id::Version::V0x10,

@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 
 use authcluster_contract::config::Sessions;
 use authcluster_contract::cost::Cost;
-use authcluster_contract::http::{NodeView, NodesReply, Scheme};
+use authcluster_contract::http::{NodeView, NodesReply};
 use authcluster_contract::node::NodeId;
 use authcluster_contract::user::UserKeyMaker;
 use authcluster_contract::weights::Weight;
 
 use crate::clock;
 use crate::error::ApiError;
-use crate::formats::argon2::{Argon2Hash, OUTPUT_BYTES, SALT_BYTES, Version};
+use crate::formats::argon2::{Argon2Hash, OUTPUT_BYTES, SALT_BYTES, Variant, Version};
 use crate::formats::{Bounds, Stored};
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -57,7 +57,7 @@ pub struct Service {
 /// The system has no randomness to give.
 pub fn nobody(cost: Cost, bounds: &Bounds) -> Result<Stored, ApiError> {
     let hash = Argon2Hash {
-        scheme: Scheme::Argon2id,
+        variant: Variant::Id,
         version: Version::V0x13,
         cost,
         salt: clock::random_bytes::<SALT_BYTES>()?.to_vec(),

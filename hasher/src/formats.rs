@@ -2,57 +2,94 @@
 //!
 //! Parsing allocates no more than the string's own length, and bounds are checked before anyone
 //! computes: a stored hash is the caller's data and may be a bomb. The string alone is the record
-//! of a hash's parameters. A new format is a new variant of [`Parsed`] with a module of its own.
+//! of a hash's parameters. Every format is an entry of [`registry`], with a function that reads
+//! exactly that grammar; nothing is guessed from a prefix, and no string is read by two of them.
 
 pub mod argon2;
+pub mod bounds;
+pub mod registry;
+
+mod aspnet;
+mod bcrypt;
+mod crypt;
+mod des_crypt;
+mod digest;
+mod digests;
+mod firebase;
+mod keycloak;
+mod ldap;
+mod md5_crypt;
+mod nt;
+mod pbkdf2;
+mod phpass;
+mod scram;
+mod scrypt;
+mod sha1_crypt;
+mod sha_crypt;
+mod sun_md5;
+mod text;
+mod unusable;
+mod yescrypt;
 
 use std::fmt;
+use std::sync::Arc;
 
-use authcluster_contract::cost::{Cost, Units};
-use authcluster_contract::http::Scheme;
+use authcluster_contract::formats::Scheme;
 use authcluster_contract::limits::ENCODED_BYTES_MAX;
 use authcluster_contract::secret::Password;
+use subtle::ConstantTimeEq as _;
 use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quick};
 use zeroize::Zeroizing;
 
 use self::argon2::Argon2Hash;
+pub use self::bounds::{Accept, Bounds};
+pub use self::registry::Format;
+use crate::policy::pricing::steps::{Demand, Steps, units};
 
-/// What this pod is ready to compute for a stored hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// Largest memory cost, in KiB: what the pod can find beside its arenas.
-    pub memory_kib_max: u32,
-    /// Most passes. Old systems ask for up to ten; a thousand leaves room and is still a bound.
-    pub iterations_max: u32,
-    /// Most Argon2 lanes. They cost memory only, and other systems have stored up to 16.
-    pub parallelism_max: u32,
-    /// Most work of one computation: twice RFC 9106's first choice, a second or two of one lane.
-    pub units_max: Units,
-}
-
-impl Default for Bounds {
-    fn default() -> Self {
-        Self {
-            memory_kib_max: 1024 * 1024,
-            iterations_max: 1024,
-            parallelism_max: 64,
-            units_max: Units(4096),
-        }
-    }
-}
+/// The length that a password is priced at when it is not known, in bytes.
+const USUAL_PASSWORD_BYTES: usize = 16;
 
 /// A stored hash that can be worked on.
 #[derive(Clone)]
 pub struct Stored {
     encoded: String,
-    parsed: Parsed,
+    format: &'static Format,
+    read: Read,
 }
 
-/// The parts of a stored hash, by format.
+/// What a format's reader made of a string.
+#[derive(Clone)]
+pub struct Read {
+    /// The function that made the hash.
+    pub scheme: Scheme,
+    /// Its parts.
+    pub parsed: Parsed,
+}
+
+/// The parts of a stored hash, by who computes it.
 #[derive(Clone)]
 pub enum Parsed {
-    /// `$argon2id$`, `$argon2i$` or `$argon2d$`.
+    /// Argon2 in any spelling: computed in a lane's arena.
     Argon2(Argon2Hash),
+    /// Everything that is only verified, never made.
+    Legacy(Arc<dyn Legacy>),
+}
+
+/// A stored hash of a function that new hashes are not made with.
+pub trait Legacy: Send + Sync + 'static {
+    /// What one verification of a password of this length takes. Known before any work.
+    fn steps(&self, password_bytes: usize) -> Steps;
+
+    /// Memory that one verification takes, in KiB, when that is worth counting.
+    fn memory_kib(&self) -> u32 {
+        0
+    }
+
+    /// Whether this is the password: all of the work, and a comparison in constant time.
+    fn matches(&self, password: &[u8]) -> bool;
+
+    /// The parameters, by their names in the format; never salt or digest.
+    fn parameters(&self) -> Vec<(&'static str, String)>;
 }
 
 /// Why a stored hash cannot be worked on. Says nothing of its salt or output.
@@ -75,6 +112,15 @@ pub enum FormatError {
     },
 }
 
+/// What a reader answers to a string of another format.
+const OTHER: FormatError = FormatError::Unsupported("none of the formats reads it");
+
+impl Read {
+    fn legacy(scheme: Scheme, hash: impl Legacy) -> Self {
+        Self { scheme, parsed: Parsed::Legacy(Arc::new(hash)) }
+    }
+}
+
 impl Stored {
     /// Reads a stored hash.
     ///
@@ -84,8 +130,37 @@ impl Stored {
         if encoded.len() > ENCODED_BYTES_MAX {
             return Err(FormatError::Unsupported("it is longer than any known format"));
         }
-        let parsed = Parsed::Argon2(Argon2Hash::parse(encoded, bounds)?);
-        Ok(Self { encoded: encoded.to_owned(), parsed })
+        let mut why = OTHER;
+        for format in registry::all() {
+            match (format.read)(encoded, bounds) {
+                Ok(read) => {
+                    if !format.is_accepted(bounds.accept) {
+                        return Err(FormatError::Unsupported("its family is not accepted here"));
+                    }
+                    let stored = Self { encoded: encoded.to_owned(), format, read };
+                    return stored.within(bounds);
+                }
+                Err(cost @ FormatError::CostOutOfBounds { .. }) => return Err(cost),
+                Err(reason) if why == OTHER => why = reason,
+                Err(FormatError::Unsupported(_)) => {}
+            }
+        }
+        Err(why)
+    }
+
+    /// What every format is held to, whatever its parameters are called.
+    fn within(self, bounds: &Bounds) -> Result<Self, FormatError> {
+        let demand = self.demand(USUAL_PASSWORD_BYTES);
+        let out =
+            |parameter, value, max| FormatError::CostOutOfBounds { parameter, value, min: 1, max };
+        if demand.units > bounds.units_max {
+            return Err(out("units of work", demand.units.0, bounds.units_max.0));
+        }
+        let (memory_kib, max_kib) = (demand.memory_kib(), bounds.memory_kib_max);
+        if memory_kib > max_kib {
+            return Err(out("memory in KiB", memory_kib.into(), max_kib.into()));
+        }
+        Ok(self)
     }
 
     /// The string that was parsed, for the pod that it is forwarded to.
@@ -94,26 +169,50 @@ impl Stored {
         &self.encoded
     }
 
+    /// The format that it is written in.
+    #[must_use]
+    pub fn format(&self) -> &'static Format {
+        self.format
+    }
+
     /// Its parts.
     #[must_use]
     pub fn parsed(&self) -> &Parsed {
-        &self.parsed
+        &self.read.parsed
     }
 
-    /// What one computation costs.
+    /// What one verification of a password of this length takes.
     #[must_use]
-    pub fn cost(&self) -> Cost {
-        match &self.parsed {
-            Parsed::Argon2(hash) => hash.cost,
+    pub fn demand(&self, password_bytes: usize) -> Demand {
+        match &self.read.parsed {
+            Parsed::Argon2(hash) => hash.cost.into(),
+            Parsed::Legacy(hash) => Demand {
+                units: units(hash.steps(password_bytes)),
+                arena_kib: 0,
+                heap_kib: hash.memory_kib(),
+            },
+        }
+    }
+
+    /// What one verification of a usual password takes.
+    #[must_use]
+    pub fn usual_demand(&self) -> Demand {
+        self.demand(USUAL_PASSWORD_BYTES)
+    }
+
+    /// The parameters, by their names in the format; never salt or digest.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<(&'static str, String)> {
+        match &self.read.parsed {
+            Parsed::Argon2(hash) => hash.parameters(),
+            Parsed::Legacy(hash) => hash.parameters(),
         }
     }
 
     /// The function that made it.
     #[must_use]
     pub fn scheme(&self) -> Scheme {
-        match &self.parsed {
-            Parsed::Argon2(hash) => hash.scheme,
-        }
+        self.read.scheme
     }
 }
 
@@ -121,6 +220,11 @@ impl fmt::Debug for Stored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Stored({:?}, ..)", self.scheme())
     }
+}
+
+/// Equal in constant time; lengths are no secret.
+fn equal(computed: &[u8], stored: &[u8]) -> bool {
+    computed.ct_eq(stored).into()
 }
 
 /// The password in NFC, where that differs from the bytes sent. Passwords are set and verified in

@@ -118,7 +118,7 @@ impl Lanes {
         ) {
             Decision::Refuse { wait } => Err(Refused { wait }),
             Decision::Admit => {
-                let Some(large) = queue.reserve_large(job.cost()) else {
+                let Some(large) = queue.reserve_large(job.demand()) else {
                     // Whoever holds the memory is on a lane or before one.
                     return Err(Refused { wait: price.service(units) });
                 };

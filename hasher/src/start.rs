@@ -75,9 +75,14 @@ pub async fn start_at(
     let peers = PeerPort::open(config).await?;
     let address = peers::address(peers.as_ref(), pod_ip, api.local_addr()?)?;
 
+    let bounds = Bounds::of(&config.password.legacy.clone().unwrap_or_default());
     let bounds = Bounds {
-        memory_kib_max: u32::try_from(large_kib).unwrap_or(u32::MAX).max(cost.memory_kib),
-        ..Bounds::default()
+        // What the pod has, of what was asked for; new hashes are always within it.
+        memory_kib_max: u32::try_from(large_kib)
+            .unwrap_or(u32::MAX)
+            .min(bounds.memory_kib_max)
+            .max(cost.memory_kib),
+        ..bounds
     };
     let identity = Identity { node: node.clone(), address, lanes, bounds };
     let lanes = Lanes::start(LanesConfig { lanes, pin: config.pin_lanes, cost, large_kib })?;

@@ -18,6 +18,7 @@ use authcluster_contract::user::UserKey;
 use futures::future::BoxFuture;
 
 use crate::formats::Stored;
+use crate::policy::pricing::steps::Demand;
 use crate::store::NodeEntry;
 
 pub use self::local::{Identity, Local};
@@ -62,19 +63,19 @@ pub enum Job {
 }
 
 impl Job {
-    /// What one computation costs.
+    /// What one computation takes.
     #[must_use]
-    pub fn cost(&self) -> Cost {
+    pub fn demand(&self) -> Demand {
         match self {
-            Self::Hash { cost, .. } => *cost,
-            Self::Verify { stored, .. } => stored.cost(),
+            Self::Hash { cost, .. } => (*cost).into(),
+            Self::Verify { stored, password } => stored.demand(password.expose().len()),
         }
     }
 
     /// The work that it may take: a verify whose password is not in NFC may need a second try.
     #[must_use]
     pub fn units(&self) -> Units {
-        let once = self.cost().units();
+        let once = self.demand().units;
         match self {
             Self::Verify { password, .. } if crate::formats::nfc(password).is_some() => {
                 once.saturating_add(once)

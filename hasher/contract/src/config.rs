@@ -15,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::cost::Argon2idPolicy;
+use crate::formats::Legacy;
 use crate::user::UsernameCase;
 
 pub use clients::{Client, Clients, Scope};
@@ -77,12 +78,14 @@ pub struct Tls {
     pub private_key_file: PathBuf,
 }
 
-/// What a new hash looks like.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What a new hash looks like, and which old ones are understood.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PasswordPolicy {
     /// Cost of Argon2id.
     pub argon2id: Argon2idPolicy,
+    /// Old hashes; without it every family, within the hasher's own bounds.
+    pub legacy: Option<Legacy>,
 }
 
 /// How usernames become keys.
@@ -212,6 +215,11 @@ impl HasherConfig {
 
     fn checked(&self) -> Result<(), String> {
         self.password.argon2id.checked().map_err(|error| error.to_string())?;
+        if let Some(legacy) = &self.password.legacy {
+            legacy.check().map_err(|(field, min, max)| {
+                format!("password.legacy.{field} must be between {min} and {max}")
+            })?;
+        }
         if self.peers.is_some() && self.redis.is_none() {
             return Err("peers needs redis: pods find each other through it".to_owned());
         }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::secret::{Password, PasswordError, SecretString};
 
 pub use sessions::{CreatedSession, IntrospectReply, NewSession, RevokeReply, SessionRequest};
+pub use crate::formats::{RehashReason, Scheme};
 
 /// `POST /v1/hash`.
 #[derive(Debug, Deserialize)]
@@ -87,36 +88,6 @@ pub struct VerifyReply {
     pub reasons: Vec<RehashReason>,
     /// What the stored hash is.
     pub scheme: Scheme,
-}
-
-/// Why a hash should be made anew.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RehashReason {
-    /// Another function than the policy's.
-    Scheme,
-    /// An older version of the function.
-    Version,
-    /// Less memory than the policy asks for.
-    Memory,
-    /// Fewer passes than the policy asks for.
-    Iterations,
-    /// A shorter salt than a new hash gets.
-    SaltLength,
-    /// A shorter output than a new hash gets.
-    OutputLength,
-}
-
-/// The function that made a hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scheme {
-    /// RFC 9106, the recommended variant.
-    Argon2id,
-    /// RFC 9106, data-independent.
-    Argon2i,
-    /// RFC 9106, data-dependent.
-    Argon2d,
 }
 
 /// Answer to `POST /v1/login`. The same for a wrong password and for a user that does not exist.

@@ -8,6 +8,7 @@
 
 pub mod config;
 pub mod cost;
+pub mod formats;
 pub mod http;
 pub mod keys;
 pub mod limits;

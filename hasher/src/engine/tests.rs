@@ -66,7 +66,7 @@ fn composed_and_decomposed_letters_are_one_password() {
 fn a_hash_of_decomposed_bytes_by_another_system_still_verifies() {
     let cost = Cost { memory_kib: 64, iterations: 1, parallelism: 1 };
     let mut hash = Argon2Hash {
-        scheme: Scheme::Argon2id,
+        variant: argon2::Variant::Id,
         version: Version::V0x13,
         cost,
         salt: vec![7; 16],

@@ -1,4 +1,5 @@
-//! Argon2 in PHC strings: `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<output>`.
+//! Argon2 in PHC strings, `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<output>`, and the same behind the
+//! names that Django and LDAP put before it.
 //!
 //! Read exactly: parameters in this order, numbers without leading zeros, base64 without padding and
 //! without stray bits. A string without `v=` is version 0x10, as in libargon2 (others take it for
@@ -6,11 +7,64 @@
 //! something else (phc-winner-argon2#143).
 
 use authcluster_contract::cost::Cost;
-use authcluster_contract::http::Scheme;
+use authcluster_contract::formats::{Family, Scheme};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use super::{Bounds, FormatError};
+use super::bounds::within;
+use super::registry::Format;
+use super::{Bounds, FormatError, OTHER, Parsed, Read, text};
+
+pub(super) const FORMATS: &[Format] = &[
+    Format {
+        name: "argon2id",
+        families: &[],
+        shape: "$argon2id$v=19$m=<KiB>,t=<passes>,p=<lanes>$<salt>$<output>",
+        about: "what this hasher makes, and most systems; without `v=` it is version 0x10; `keyid` \
+                and `data` are refused",
+        read: |encoded, bounds| read(encoded, bounds, |variant| variant == Variant::Id),
+    },
+    Format {
+        name: "argon2i-argon2d",
+        families: &[Family::Argon2],
+        shape: "$argon2i$..., $argon2d$...",
+        about: "libargon2 and many others",
+        read: |encoded, bounds| read(encoded, bounds, |variant| variant != Variant::Id),
+    },
+    Format {
+        name: "django-argon2",
+        families: &[Family::Argon2],
+        shape: "argon2$argon2id$v=19$...",
+        about: "Django",
+        read: |encoded, bounds| match encoded.strip_prefix("argon2") {
+            Some(phc) => read(phc, bounds, |_| true),
+            None => Err(OTHER),
+        },
+    },
+    Format {
+        name: "ldap-argon2",
+        families: &[Family::Argon2],
+        shape: "{ARGON2}$argon2id$v=19$...",
+        about: "OpenLDAP; Dovecot also with {ARGON2I} and {ARGON2ID}",
+        read: |encoded, bounds| {
+            let is = |scheme: &str| text::after_scheme(encoded, &[scheme]);
+            if let Some(phc) = is("ARGON2") {
+                read(phc, bounds, |_| true)
+            } else if let Some(phc) = is("ARGON2ID") {
+                read(phc, bounds, |variant| variant == Variant::Id)
+            } else if let Some(phc) = is("ARGON2I") {
+                read(phc, bounds, |variant| variant == Variant::I)
+            } else {
+                Err(OTHER)
+            }
+        },
+    },
+];
+
+fn read(phc: &str, bounds: &Bounds, wanted: impl Fn(Variant) -> bool) -> Result<Read, FormatError> {
+    let hash = Argon2Hash::parse(phc, bounds, wanted)?;
+    Ok(Read { scheme: hash.variant.scheme(), parsed: Parsed::Argon2(hash) })
+}
 
 /// Salt of a new hash, in bytes (RFC 9106, section 3.1).
 pub const SALT_BYTES: usize = 16;
@@ -19,17 +73,17 @@ pub const SALT_BYTES: usize = 16;
 pub const OUTPUT_BYTES: usize = 32;
 
 /// Shortest salt: the function has none shorter (RFC 9106, section 3.1).
-const SALT_BYTES_MIN: usize = 8;
+pub(super) const SALT_BYTES_MIN: usize = 8;
 
 /// Shortest output that is accepted. Shorter than 128 bits, a match proves little: a truncated
 /// string with 4 bytes left would match one password in four thousand million.
-const OUTPUT_BYTES_MIN: usize = 16;
+pub(super) const OUTPUT_BYTES_MIN: usize = 16;
 
 /// The parts of an Argon2 hash.
 #[derive(Clone)]
 pub struct Argon2Hash {
     /// Which variant.
-    pub scheme: Scheme,
+    pub variant: Variant,
     /// Version of the function.
     pub version: Version,
     /// Its parameters.
@@ -38,6 +92,27 @@ pub struct Argon2Hash {
     pub salt: Vec<u8>,
     /// The output to compare with.
     pub output: Vec<u8>,
+}
+
+/// Variant of the function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    /// Both, the recommended one.
+    Id,
+    /// Data-independent.
+    I,
+    /// Data-dependent.
+    D,
+}
+
+impl Variant {
+    pub(super) const fn scheme(self) -> Scheme {
+        match self {
+            Self::Id => Scheme::Argon2id,
+            Self::I => Scheme::Argon2i,
+            Self::D => Scheme::Argon2d,
+        }
+    }
 }
 
 /// Version of the function.
@@ -49,20 +124,49 @@ pub enum Version {
     V0x13,
 }
 
+impl Version {
+    const fn number(self) -> u32 {
+        match self {
+            Self::V0x10 => 0x10,
+            Self::V0x13 => 0x13,
+        }
+    }
+}
+
 impl Argon2Hash {
-    pub(super) fn parse(encoded: &str, bounds: &Bounds) -> Result<Self, FormatError> {
+    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
+        let Cost { memory_kib, iterations, parallelism } = self.cost;
+        let numbers = [
+            ("v", self.version.number()),
+            ("m", memory_kib),
+            ("t", iterations),
+            ("p", parallelism),
+        ];
+        numbers.map(|(name, value)| (name, value.to_string())).to_vec()
+    }
+
+    /// Reads a PHC string of a variant that is wanted.
+    ///
+    /// # Errors
+    /// See [`FormatError`].
+    pub(super) fn parse(
+        encoded: &str,
+        bounds: &Bounds,
+        wanted: impl Fn(Variant) -> bool,
+    ) -> Result<Self, FormatError> {
         let mut fields = encoded.split('$');
         if fields.next() != Some("") {
-            return Err(FormatError::Unsupported("it does not start with $"));
+            return Err(OTHER);
         }
-        let scheme = match fields.next() {
-            Some("argon2id") => Scheme::Argon2id,
-            Some("argon2i") => Scheme::Argon2i,
-            Some("argon2d") => Scheme::Argon2d,
-            Some(_) | None => {
-                return Err(FormatError::Unsupported("only Argon2 PHC strings are read"));
-            }
+        let variant = match fields.next() {
+            Some("argon2id") => Variant::Id,
+            Some("argon2i") => Variant::I,
+            Some("argon2d") => Variant::D,
+            Some(_) | None => return Err(OTHER),
         };
+        if !wanted(variant) {
+            return Err(OTHER);
+        }
         let mut next = || fields.next().ok_or(FormatError::Unsupported("it ends too early"));
         let field = next()?;
         let (version, parameters) = match field.strip_prefix("v=") {
@@ -79,21 +183,18 @@ impl Argon2Hash {
         let salt = bytes(salt, SALT_BYTES_MIN, "its salt is no base64 of at least 8 bytes")?;
         let output =
             bytes(output, OUTPUT_BYTES_MIN, "its output is no base64 of at least 16 bytes")?;
-        Ok(Self { scheme, version, cost, salt, output })
+        Ok(Self { variant, version, cost, salt, output })
     }
 
     /// The PHC string.
     #[must_use]
     pub fn encode(&self) -> String {
-        let name = match self.scheme {
-            Scheme::Argon2id => "argon2id",
-            Scheme::Argon2i => "argon2i",
-            Scheme::Argon2d => "argon2d",
+        let name = match self.variant {
+            Variant::Id => "argon2id",
+            Variant::I => "argon2i",
+            Variant::D => "argon2d",
         };
-        let version = match self.version {
-            Version::V0x10 => "16",
-            Version::V0x13 => "19",
-        };
+        let version = self.version.number();
         let Cost { memory_kib, iterations, parallelism } = self.cost;
         let salt = STANDARD_NO_PAD.encode(&self.salt);
         let output = STANDARD_NO_PAD.encode(&self.output);
@@ -106,12 +207,7 @@ fn cost(parameters: &str, bounds: &Bounds) -> Result<Cost, FormatError> {
     let mut fields = parameters.split(',');
     let mut number = |name: &str| {
         let digits = fields.next().and_then(|field| field.strip_prefix(name)).ok_or(SHAPE)?;
-        let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
-        if !plain || digits.is_empty() || (digits.starts_with('0') && digits != "0") {
-            return Err(SHAPE);
-        }
-        // Too many digits for the type are too many for every bound.
-        Ok(digits.parse().unwrap_or(u64::MAX))
+        text::number(digits).ok_or(SHAPE)
     };
     let (memory, iterations, parallelism) = (number("m=")?, number("t=")?, number("p=")?);
     if fields.next().is_some() {
@@ -119,25 +215,24 @@ fn cost(parameters: &str, bounds: &Bounds) -> Result<Cost, FormatError> {
             "keyid, data and unknown parameters are not supported",
         ));
     }
-    let bound = |parameter, value: u64, min: u64, max: u32| {
-        let outside = FormatError::CostOutOfBounds { parameter, value, min, max: u64::from(max) };
-        match u32::try_from(value) {
-            Ok(small) if (min..=u64::from(max)).contains(&value) => Ok(small),
-            Ok(_) | Err(_) => Err(outside),
-        }
-    };
-    let parallelism = bound("p", parallelism, 1, bounds.parallelism_max)?;
-    let cost = Cost {
-        // RFC 9106, section 3.1: at least eight blocks a lane.
-        memory_kib: bound("m", memory, u64::from(parallelism) * 8, bounds.memory_kib_max)?,
-        iterations: bound("t", iterations, 1, bounds.iterations_max)?,
+    bounded(memory, iterations, parallelism, bounds)
+}
+
+/// The cost, within bounds.
+pub(super) fn bounded(
+    memory: u64,
+    iterations: u64,
+    parallelism: u64,
+    bounds: &Bounds,
+) -> Result<Cost, FormatError> {
+    let parallelism = within("p", parallelism, 1, bounds.parallelism_max.into())?;
+    // RFC 9106, section 3.1: at least eight blocks a lane.
+    let memory_min = u64::from(parallelism).saturating_mul(8);
+    Ok(Cost {
+        memory_kib: within("m", memory, memory_min, bounds.memory_kib_max.into())?,
+        iterations: within("t", iterations, 1, bounds.iterations_max.into())?,
         parallelism,
-    };
-    let (value, max) = (cost.units().0, bounds.units_max.0);
-    if value > max {
-        return Err(FormatError::CostOutOfBounds { parameter: "MiB-passes", value, min: 1, max });
-    }
-    Ok(cost)
+    })
 }
 
 fn bytes(base64: &str, min: usize, wrong: &'static str) -> Result<Vec<u8>, FormatError> {

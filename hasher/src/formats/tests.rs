@@ -2,6 +2,7 @@
 
 #![expect(clippy::string_slice, reason = "the strings are ASCII")]
 
+use authcluster_contract::formats::Family;
 use authcluster_contract::secret::Password;
 
 use super::*;
@@ -11,6 +12,13 @@ const OUTPUT: &str = "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE";
 
 fn parse(encoded: &str) -> Result<Stored, String> {
     Stored::parse(encoded, &Bounds::default()).map_err(|error| error.to_string())
+}
+
+fn argon2_of(stored: &Stored) -> &Argon2Hash {
+    match stored.parsed() {
+        Parsed::Argon2(hash) => hash,
+        Parsed::Legacy(_) => panic!("{stored:?}"),
+    }
 }
 
 fn refused(encoded: &str, expect: &str) {
@@ -28,8 +36,7 @@ fn what_is_read_is_written_the_same() {
         format!("$argon2d$v=19$m=1048576,t=4,p=64${SALT}${OUTPUT}"),
     ] {
         let stored = parse(&encoded).unwrap();
-        let Parsed::Argon2(hash) = stored.parsed();
-        assert_eq!(hash.encode(), encoded);
+        assert_eq!(argon2_of(&stored).encode(), encoded);
         assert_eq!(stored.encoded(), encoded);
     }
 }
@@ -37,8 +44,7 @@ fn what_is_read_is_written_the_same() {
 #[test]
 fn a_string_without_a_version_is_the_old_one() {
     let stored = parse(&format!("$argon2id$m=8,t=1,p=1${SALT}${OUTPUT}")).unwrap();
-    let Parsed::Argon2(hash) = stored.parsed();
-    assert_eq!(hash.version, argon2::Version::V0x10);
+    assert_eq!(argon2_of(&stored).version, argon2::Version::V0x10);
 }
 
 #[test]
@@ -63,7 +69,18 @@ fn bombs_are_refused_by_name() {
     refused(&bomb("m=65536,t=1,p=0"), "has p 0");
     refused(&bomb("m=31,t=1,p=4"), "has m 31, and must be between 32 and 1048576");
     refused(&bomb("m=99999999999999999999999,t=1,p=1"), "has m 18446744073709551615");
-    refused(&bomb("m=1048576,t=5,p=1"), "has MiB-passes 5120, and must be between 1 and 4096");
+    refused(
+        &bomb("m=1048576,t=33,p=1"),
+        "has units of work 33792, and must be between 1 and 32768",
+    );
+    refused(
+        "$2a$16$abcdefghijklmnopqrstuu8.veTXNDPV2eEsdpKNczMw2otgh5LnK",
+        "has cost 16, and must be",
+    );
+    refused(&format!("$pbkdf2-sha256$2000001$c2FsdA${OUTPUT}"), "has rounds 2000001");
+    refused(&format!("$scrypt$ln=20,r=9,p=1$c2FsdA${OUTPUT}"), "has memory in KiB");
+    refused(&format!("$scrypt$ln=14,r=8,p=65$c2FsdA${OUTPUT}"), "has p 65");
+    refused("$P$SIQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0", "has rounds 1073741824");
 }
 
 #[test]
@@ -73,7 +90,7 @@ fn what_is_not_exactly_the_format_is_unsupported() {
         refused(encoded, "no supported format");
     }
     refused(&format!("$argon2id$v=18$m=8,t=1,p=1${SALT}${OUTPUT}"), "versions 16 and 19");
-    refused(&format!("$argon2ID$v=19$m=8,t=1,p=1${SALT}${OUTPUT}"), "only Argon2 PHC strings");
+    refused(&format!("$argon2ID$v=19$m=8,t=1,p=1${SALT}${OUTPUT}"), "none of the formats reads it");
     refused(&with("t=1,m=8,p=1"), "m=,t=,p=");
     refused(&with("m=8,t=1"), "m=,t=,p=");
     refused(&with("m=08,t=1,p=1"), "m=,t=,p=");
@@ -105,4 +122,34 @@ fn only_text_that_nfc_changes_is_composed() {
     assert!(composed(&[0xff, 0x65, 0xcc, 0x81]).is_none());
     // Compatibility forms stay apart: NFC, not NFKC.
     assert!(composed("\u{fb01}".as_bytes()).is_none());
+}
+
+#[test]
+fn only_accepted_families_are_read_and_argon2id_always() {
+    let bounds = Bounds { accept: Accept::of(&[Family::Bcrypt, Family::Nt]), ..Bounds::default() };
+    let read = |encoded: &str| Stored::parse(encoded, &bounds).map(|stored| stored.scheme());
+    let refused = Err(FormatError::Unsupported("its family is not accepted here"));
+    let bcrypt = "$2b$05$abcdefghijklmnopqrstuu8.veTXNDPV2eEsdpKNczMw2otgh5LnK";
+    assert_eq!(read(bcrypt), Ok(Scheme::Bcrypt));
+    assert_eq!(read(&format!("{{CRYPT}}{bcrypt}")), Ok(Scheme::Bcrypt));
+    assert_eq!(read(&format!("$argon2id$v=19$m=8,t=1,p=1${SALT}${OUTPUT}")), Ok(Scheme::Argon2id));
+    assert_eq!(read(&format!("$argon2i$v=19$m=8,t=1,p=1${SALT}${OUTPUT}")), refused);
+    assert_eq!(read("{CRYPT}$1$abcdefgh$M55TzYaaccxVGbptZWaxX/"), refused);
+    assert_eq!(read("{MD5-CRYPT}$1$abcdefgh$M55TzYaaccxVGbptZWaxX/"), Err(OTHER));
+    assert_eq!(read("{MD5}/F4DjTilcDIIVEHn/nAQsA=="), refused);
+    // Of the two readings, the one that is accepted.
+    assert_eq!(read("5f4dcc3b5aa765d61d8327deb882cf99"), Ok(Scheme::Nt));
+}
+
+#[test]
+fn every_family_has_a_format_and_every_name_is_its_own() {
+    for family in Family::ALL {
+        assert!(registry::all().any(|format| format.families.contains(&family)), "{family:?}");
+        assert_eq!(serde_json::to_string(&family).unwrap(), format!("\"{}\"", family.as_str()));
+    }
+    let mut names: Vec<_> = registry::all().map(|format| format.name).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all);
 }

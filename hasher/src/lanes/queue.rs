@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use authcluster_contract::cost::{Cost, Units};
+use authcluster_contract::cost::Units;
 use tokio::sync::oneshot;
 
 use super::LanesConfig;
 use crate::policy::pricing::Price;
+use crate::policy::pricing::steps::Demand;
 use crate::work::{Job, Outcome, WorkError};
 
 /// A job before the lanes.
@@ -75,13 +76,13 @@ impl Queue {
         });
     }
 
-    /// Reserves memory for a job that does not fit into an arena: how much, in KiB, or `None` when
-    /// too much is reserved already.
-    pub(super) fn reserve_large(&mut self, cost: Cost) -> Option<u64> {
-        if cost.memory_kib <= self.config.cost.memory_kib {
+    /// Reserves memory for what a job takes beside an arena: how much, in KiB, or `None` when too much
+    /// is reserved already.
+    pub(super) fn reserve_large(&mut self, demand: Demand) -> Option<u64> {
+        let wanted = demand.beside_kib(self.config.cost.memory_kib);
+        if wanted == 0 {
             return Some(0);
         }
-        let wanted = u64::from(cost.memory_kib);
         let reserved = self.large_reserved_kib.saturating_add(wanted);
         (reserved <= self.config.large_kib).then(|| {
             self.large_reserved_kib = reserved;

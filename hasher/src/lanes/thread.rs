@@ -116,7 +116,7 @@ fn run(shared: &Shared, lane: usize, arena: &mut Arena) {
         let computed = catch_unwind(AssertUnwindSafe(|| compute(&job, arena)));
         let (done, outcome): (Option<Units>, Result<Outcome, WorkError>) = match computed {
             Ok(Ok((outcome, tries))) => {
-                (Some(Units(job.cost().units().0.saturating_mul(tries))), Ok(outcome))
+                (Some(Units(job.demand().units.0.saturating_mul(tries))), Ok(outcome))
             }
             Ok(Err(error)) => (None, Err(WorkError::Failed(Box::new(error)))),
             Err(_) => (None, Err(WorkError::Failed(Box::new(Panicked)))),

@@ -5,6 +5,8 @@
 //! jobs, so it refuses earlier and publishes less capacity. Not modelled yet: that a unit of a small
 //! hash, which fits the cache, is cheaper than one of a large hash.
 
+pub mod steps;
+
 use std::time::Duration;
 
 use authcluster_contract::cost::Units;

@@ -1,10 +1,11 @@
 //! Should a stored hash be made anew? When its function or any of its parameters is weaker than the
 //! policy's, and never to make it weaker.
 //!
-//! Parallelism is no reason: lanes of one hash are computed in turn by attacker and defender alike.
+//! Parallelism is no reason: lanes of one hash are computed in turn by attacker and defender alike. Every
+//! function but Argon2id is one: none of the others costs an attacker as much for the same time.
 
 use authcluster_contract::cost::Cost;
-use authcluster_contract::http::{RehashReason, Scheme};
+use authcluster_contract::formats::{RehashReason, Scheme};
 
 use crate::formats::argon2::{OUTPUT_BYTES, SALT_BYTES, Version};
 use crate::formats::{Parsed, Stored};
@@ -12,9 +13,12 @@ use crate::formats::{Parsed, Stored};
 /// Everything in which a stored hash is weaker than a new one; empty when it is not.
 #[must_use]
 pub fn rehash_reasons(stored: &Stored, policy: Cost) -> Vec<RehashReason> {
-    let Parsed::Argon2(hash) = stored.parsed();
+    let hash = match stored.parsed() {
+        Parsed::Argon2(hash) => hash,
+        Parsed::Legacy(_) => return vec![RehashReason::Scheme],
+    };
     let weaknesses = [
-        (RehashReason::Scheme, hash.scheme != Scheme::Argon2id),
+        (RehashReason::Scheme, stored.scheme() != Scheme::Argon2id),
         (RehashReason::Version, hash.version < Version::V0x13),
         (RehashReason::Memory, hash.cost.memory_kib < policy.memory_kib),
         (RehashReason::Iterations, hash.cost.iterations < policy.iterations),

@@ -15,6 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use authcluster_contract::config::{Routing, Sessions};
 use authcluster_contract::cost::{Argon2idPolicy, PolicyOutOfBounds};
+use authcluster_contract::formats::Legacy;
 use authcluster_contract::user::UsernameCase;
 
 use crate::api::AuthCluster;
@@ -67,6 +68,8 @@ pub struct Validated {
     pub pools: Vec<Pool>,
     /// Cost of a new hash, within the bounds of the contract.
     pub argon2id: Argon2idPolicy,
+    /// Old hashes that are understood; `None` = all that the hasher knows, within its own bounds.
+    pub legacy: Option<Legacy>,
     /// What letter case means.
     pub username_case: UsernameCase,
     /// Who computes a request.
@@ -132,6 +135,7 @@ pub fn validate(cluster: &AuthCluster, settings: &Settings) -> Result<Validated,
         },
         pools,
         argon2id,
+        legacy: spec.password.legacy.as_ref().map(Legacy::from),
         username_case: spec.users.case,
         routing: spec.routing.into(),
         sessions: spec.sessions.into(),

@@ -1,6 +1,7 @@
 //! A file is read whole or refused in words that say what to do.
 
 use super::*;
+use crate::formats::Family;
 
 fn refused(text: &str) -> String {
     HasherConfig::from_toml(text).unwrap_err().to_string()
@@ -36,6 +37,10 @@ fn what_is_written_reads_back() {
             ca_file: "/peer/ca.crt".into(),
             name: "hasher.demo.default.authcluster.dev".to_owned(),
         }),
+        password: PasswordPolicy {
+            legacy: Some(Legacy { accept: vec![Family::Bcrypt, Family::Nt], ..Legacy::default() }),
+            ..PasswordPolicy::default()
+        },
         ..HasherConfig::default()
     };
     assert_eq!(HasherConfig::from_toml(&config.to_toml().unwrap()).unwrap(), config);
@@ -74,5 +79,9 @@ fn what_makes_no_sense_says_what_to_do() {
     check(
         "[password.argon2id]\nmemory_mib = 4\n",
         "password.argon2id.memory_mib is 4, and must be between 7 and 2048",
+    );
+    check(
+        "[password.legacy]\nbcrypt_cost_max = 32\n",
+        "password.legacy.bcrypt_cost_max must be between 4 and 31",
     );
 }

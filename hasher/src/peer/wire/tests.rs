@@ -32,7 +32,7 @@ fn a_job_is_read_as_it_was_written() {
                 let asked = decode_job(&written(&job, wait_max), &Bounds::default()).expect("read");
                 assert_eq!((asked.from.as_str(), asked.wait_max), ("node-0", wait_max));
                 assert_eq!(asked.deadline, Duration::from_millis(1_000));
-                assert_eq!((asked.job.cost(), asked.job.units()), (job.cost(), job.units()));
+                assert_eq!((asked.job.demand(), asked.job.units()), (job.demand(), job.units()));
                 let (Job::Hash { password, .. } | Job::Verify { password, .. }) = asked.job;
                 assert_eq!(password.expose(), bytes);
             }
@@ -82,7 +82,7 @@ fn other_versions_are_understood_or_told_so() {
     check(&hash(64, 1, 0), "the new hash costs more");
     check(&hash(u32::MAX, 1, 1), "the new hash costs more");
     check(&hash(8, 1025, 1), "the new hash costs more");
-    check(&hash(1024 * 1024, 5, 1), "the new hash costs more");
+    check(&hash(1024 * 1024, 33, 1), "the new hash costs more");
     check(&hash(1024, 1, u32::MAX), "the new hash costs more");
     let verify = |encoded: &str| {
         format!(r#"{{"from":"n","deadline_ms":9,"job":{{"verify":{{"encoded":"{encoded}"}}}}}}"#)

@@ -10,6 +10,15 @@ fn check(encoded: &str, expect: &[RehashReason]) {
 }
 
 #[test]
+fn every_other_function_is_weaker_and_that_is_all_there_is_to_say() {
+    check("$2b$14$abcdefghijklmnopqrstuu8.veTXNDPV2eEsdpKNczMw2otgh5LnK", &[RehashReason::Scheme]);
+    check("5f4dcc3b5aa765d61d8327deb882cf99", &[RehashReason::Scheme]);
+    let salt = "YWFhYWFhYWFhYWFhYWFhYQ";
+    let output = "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE";
+    check(&format!("argon2$argon2id$v=19$m=19456,t=2,p=1${salt}${output}"), &[]);
+}
+
+#[test]
 fn each_weakness_is_named_and_strength_is_not() {
     let salt = "YWFhYWFhYWFhYWFhYWFhYQ";
     let output = "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE";

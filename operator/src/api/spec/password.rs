@@ -1,8 +1,8 @@
 //! What a new password hash looks like, and which old ones are understood.
 
 use authcluster_contract::cost::Argon2idPolicy;
+use authcluster_contract::formats::{Family, Legacy};
 use kube::KubeSchema;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a new password hash looks like, and which old ones are understood.
@@ -67,7 +67,7 @@ pub struct LegacySpec {
     /// Schemes that are verified. Without any: every scheme that the hasher knows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "set"))]
-    pub accept: Vec<LegacyScheme>,
+    pub accept: Vec<Family>,
 
     /// The largest cost that a stored hash may ask for; a dearer one is refused before anything is
     /// allocated.
@@ -75,41 +75,12 @@ pub struct LegacySpec {
     pub bounds: LegacyBounds,
 }
 
-/// A family of stored hashes.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-pub enum LegacyScheme {
-    /// Argon2i, Argon2d, and Argon2id in the spellings of other systems.
-    Argon2,
-    /// `$2a$`, `$2b$`, `$2x$`, `$2y$`, and their prehashed forms.
-    Bcrypt,
-    /// PBKDF2 in all its spellings.
-    Pbkdf2,
-    /// scrypt in all its spellings.
-    Scrypt,
-    /// scrypt as Firebase uses it.
-    FirebaseScrypt,
-    /// `$y$` and `$gy$`.
-    Yescrypt,
-    /// `$5$` and `$6$`.
-    ShaCrypt,
-    /// `$1$`, `$apr1$` and Sun's `$md5`.
-    Md5Crypt,
-    /// `$P$`, `$H$` and Drupal's `$S$`.
-    Phpass,
-    /// Traditional crypt and its extensions.
-    DesCrypt,
-    /// Salted single digests, as LDAP and Django store them.
-    SaltedDigest,
-    /// Digests without salt.
-    PlainDigest,
-    /// NT hashes.
-    Nt,
-    /// `ASP.NET` Identity, versions 2 and 3.
-    AspNetIdentity,
-    /// SCRAM server records.
-    Scram,
+impl From<&LegacySpec> for Legacy {
+    fn from(spec: &LegacySpec) -> Self {
+        let LegacySpec { accept, bounds } = spec;
+        let LegacyBounds { memory_max_mib, bcrypt_cost_max, rounds_max } = *bounds;
+        Self { accept: accept.clone(), memory_max_mib, bcrypt_cost_max, rounds_max }
+    }
 }
 
 /// The largest cost that a stored hash may ask for.

@@ -41,7 +41,7 @@ fn config(wanted: &Validated) -> HasherConfig {
         listen: Listen { api: listen(PORT_API), admin: listen(PORT_ADMIN) },
         tls: Some(tls(FOLDER_TLS)),
         clients_file: Some(path(FILE_CLIENTS)),
-        password: PasswordPolicy { argon2id: wanted.argon2id },
+        password: PasswordPolicy { argon2id: wanted.argon2id, legacy: wanted.legacy.clone() },
         // Each pool has its own number of threads, in its pods' environment.
         lanes: None,
         // Pods share their node's CPUs.

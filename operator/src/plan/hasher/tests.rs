@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use authcluster_contract::config::{Clients, HasherConfig, Scope};
 use authcluster_contract::cost::Argon2idPolicy;
+use authcluster_contract::formats::{Family, Legacy};
 use k8s_openapi::api::core::v1::{Container, PodSpec};
 
 use super::super::sample::{digest, digests, settings, wanted};
@@ -160,4 +161,19 @@ fn ways_in_lead_to_ready_pods_and_peers_also_to_others() {
         let Some(IntOrString::String(target)) = port.target_port else { panic!("by name") };
         assert!(named.contains(&target), "{target}");
     }
+}
+
+#[test]
+fn old_hashes_are_those_that_the_resource_names() {
+    let said = toml(&wanted(
+        "{password: {legacy: {accept: [Bcrypt, Nt], bounds: {bcryptCostMax: 13, roundsMax: 7}}}}",
+    ));
+    let legacy = Legacy {
+        accept: vec![Family::Bcrypt, Family::Nt],
+        memory_max_mib: 64,
+        bcrypt_cost_max: 13,
+        rounds_max: 7,
+    };
+    assert_eq!(said.password.legacy, Some(legacy));
+    assert_eq!(toml(&wanted("")).password.legacy, None);
 }

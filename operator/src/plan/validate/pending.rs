@@ -14,7 +14,6 @@ pub(super) fn pending(spec: &AuthClusterSpec) -> Vec<String> {
             paths.push(path.to_owned());
         }
     };
-    add(spec.password.legacy.is_some(), "spec.password.legacy");
     add(spec.password.pepper_secret_ref.is_some(), "spec.password.pepperSecretRef");
     add(spec.routing.strategy != RoutingStrategy::Affinity, "spec.routing.strategy");
     add(spec.circuit_breaker.is_some(), "spec.circuitBreaker");

@@ -314,7 +314,7 @@ fn names_have_room_for_what_is_made_from_them() {
 fn fields_without_behaviour_are_named() {
     let check = |spec: &str, expect: &[&str]| assert_eq!(wanted(spec).pending, expect, "{spec}");
     check("{hasher: {autoscaling: {maxReplicas: 5}}}", &[]);
-    check("{password: {legacy: {}}}", &["spec.password.legacy"]);
+    check("{password: {legacy: {}}}", &[]);
     check(
         "{password: {pepperSecretRef: {name: a, currentKey: b}}}",
         &["spec.password.pepperSecretRef"],
