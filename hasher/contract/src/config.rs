@@ -5,6 +5,8 @@
 //! are refused, so that a typo is an error and not a default. Secrets are never in this file: it
 //! names the files that hold them.
 
+mod breaker;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -13,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::cost::Argon2idPolicy;
 use crate::user::{Realm, UsernameCase};
+
+pub use self::breaker::Breaker;
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +45,8 @@ pub struct HasherConfig {
     pub peers: Option<Peers>,
     /// How requests find their pod.
     pub routing: Routing,
+    /// When other pods that fail are left alone.
+    pub breaker: Breaker,
     /// How long sessions live.
     pub sessions: Sessions,
 }
@@ -245,6 +251,7 @@ impl HasherConfig {
 
     fn checked(&self) -> Result<(), String> {
         self.password.argon2id.checked().map_err(|error| error.to_string())?;
+        self.breaker.check()?;
         if self.peers.is_some() && self.redis.is_none() {
             return Err("peers needs redis: pods find each other through it".to_owned());
         }
