@@ -16,9 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use access::{ClientSpec, SecretKeyRef, SecretRef, TlsSpec, UsersSpec};
 pub use hasher::{Autoscaling, HasherSpec, PoolSpec, Toleration, TolerationOperator};
 pub use hasher::{Quantity, ResourceAmounts, Resources};
-pub use password::{
-    Argon2idSpec, LegacyBounds, LegacySpec, PasswordSpec, PepperSecretRef,
-};
+pub use password::{Argon2idSpec, LegacyBounds, LegacySpec, PasswordSpec, PepperSecretRef};
 pub use policies::{
     CircuitBreakerSpec, MigrationSpec, RateLimitScope, RateLimitSpec, RoutingSpec, SessionsSpec,
 };
