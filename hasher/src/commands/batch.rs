@@ -117,7 +117,7 @@ impl Batch {
             if !line.trim_ascii().is_empty() {
                 let (fields, job) = read(&line, &self.bounds);
                 let pending = match job {
-                    Ok(job) => self.put(job, &mut output)?,
+                    Ok(job) => self.put(&job, &mut output)?,
                     Err(code) => Pending::Known(code),
                 };
                 self.pending.push_back((fields, pending));
@@ -133,7 +133,7 @@ impl Batch {
     }
 
     /// Puts a job to the lanes; when its memory is not there, once those before it are done.
-    fn put(&mut self, job: Job, output: &mut impl Write) -> anyhow::Result<Pending> {
+    fn put(&mut self, job: &Job, output: &mut impl Write) -> anyhow::Result<Pending> {
         loop {
             let terms = Terms { deadline: clock::now() + DEADLINE, wait_max: None };
             match self.lanes.admit(clock::now(), job.clone(), terms) {

@@ -1,6 +1,6 @@
 //! What SCRAM servers keep (RFC 5802): salted passwords, or keys made of them.
 //!
-//! passlib and PostgreSQL prepare the password with SASLprep (RFC 4013) first; Dovecot takes it as it
+//! passlib and `PostgreSQL` prepare the password with `SASLprep` (RFC 4013) first; Dovecot takes it as it
 //! is.
 
 use authcluster_contract::formats::{Family, Scheme};
