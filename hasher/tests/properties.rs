@@ -42,7 +42,7 @@ fn samples() -> Vec<(String, Vec<u8>)> {
     }
     let chosen = cheapest.into_values().flat_map(|mut rows| {
         rows.sort();
-        rows.into_iter().take(2)
+        rows.into_iter().take(1)
     });
     chosen.map(|(_, encoded, password)| (encoded, password)).collect()
 }
@@ -98,7 +98,7 @@ fn a_changed_character_verifies_no_wrong_password() {
     let mut checker = Checker::new();
     for (encoded, _) in SAMPLES.iter() {
         for (place, _) in encoded.char_indices() {
-            for other in ['$', '/', '0', '1', 'a', 'B', '=', ',', '{'] {
+            for other in ['$', '0', 'a', '=', ',', '{'] {
                 let mut changed = encoded.clone();
                 changed.replace_range(place..=place, other.encode_utf8(&mut [0; 4]));
                 checker.never_wrong(&changed);

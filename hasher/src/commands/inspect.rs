@@ -106,7 +106,7 @@ fn as_text(
         Err(error) => writeln!(out, "{number}: refused: {error}"),
         Ok(reply) => {
             let parameters: Vec<String> =
-                reply.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                reply.parameters.iter().map(|(name, value)| format!(" {name}={value}")).collect();
             let reasons: Vec<String> = reply
                 .reasons
                 .iter()
@@ -119,9 +119,9 @@ fn as_text(
             };
             writeln!(
                 out,
-                "{number}: {} {}; {} units, {} ms, {} KiB; {rehash}",
+                "{number}: {}{}; {} units, {} ms, {} KiB; {rehash}",
                 reply.format,
-                parameters.join(" "),
+                parameters.concat(),
                 reply.units,
                 reply.estimated_ms,
                 reply.memory_kib,
