@@ -27,9 +27,16 @@ pub enum Command {
     Serve(ServeArgs),
     /// Hash the password on standard input, and print the hash.
     Hash(PolicyArgs),
-    /// Compare the password on standard input with a hash. Exit code 0 = match, 1 = mismatch,
-    /// 2 = error.
+    /// Compare the password on standard input with a hash: exit code 0 = match, 1 = mismatch, 2 =
+    /// error. With --batch, a file of rows on all CPUs: 0 = every row was answered, whatever the
+    /// answer, 2 = the file could not be read or the answers not written.
     Verify(VerifyArgs),
+    /// Say what stored hashes are: format, parameters, cost, and whether they should be made anew.
+    /// Nothing of salt or digest is shown. Exit code 0 = all of them are verified here, 1 = some are
+    /// not, 2 = error.
+    Inspect(InspectArgs),
+    /// List the formats of stored hashes that are verified.
+    Formats(FormatsArgs),
     /// Print the Redis keys of a username.
     Key(KeyArgs),
     /// Measure this machine's hashes per second, next to the argon2 crate.
@@ -88,7 +95,41 @@ pub struct PolicyArgs {
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
     /// The stored hash.
-    pub encoded: String,
+    #[arg(required_unless_present = "batch", conflicts_with = "batch")]
+    pub encoded: Option<String>,
+    /// Rows of JSON, one a line, with `encoded` and one of `password`, `password_b64` and
+    /// `password_hex`; `-` = standard input. Each is written to standard output, in order, with its
+    /// other fields and `outcome`: `match`, `mismatch`, or an error code of the API.
+    #[arg(long, value_name = "FILE")]
+    pub batch: Option<PathBuf>,
+    /// Hashing threads of --batch [default: one for each CPU].
+    #[arg(long, value_name = "N", requires = "batch",
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(LANES_MAX)))]
+    pub lanes: Option<u32>,
+}
+
+/// Of `inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// File with one hash a line, or rows of JSON with `encoded` [default: standard input].
+    pub file: Option<PathBuf>,
+    /// Print JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
+    /// What a hash is compared with.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+}
+
+/// Of `formats`.
+#[derive(Debug, Args)]
+pub struct FormatsArgs {
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// Print the page of the documentation.
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
 }
 
 /// Of `key`.

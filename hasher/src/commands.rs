@@ -1,6 +1,10 @@
 //! The commands of a person at a terminal. Passwords come on standard input, never as an argument,
 //! where other users of the machine could read them.
 
+mod batch;
+mod formats;
+mod inspect;
+
 use std::io::{IsTerminal as _, Read as _, Write as _};
 
 use anyhow::Context as _;
@@ -21,6 +25,9 @@ use crate::formats::{Bounds, Stored};
 use crate::start::{Running, default_lanes, start_at, user_keys};
 use crate::telemetry::start_logs;
 use crate::work::{Job, Outcome};
+
+pub use self::formats::formats;
+pub use self::inspect::inspect;
 
 /// `hasher serve`: until SIGTERM or SIGINT.
 ///
@@ -98,12 +105,17 @@ pub fn hash(args: &PolicyArgs) -> anyhow::Result<()> {
 /// The smallest arena there is: eight blocks.
 const ARENA_KIB_MIN: u32 = 8;
 
-/// `hasher verify`: whether they match.
+/// `hasher verify`: whether they match, or, of a batch, that all rows were answered.
 ///
 /// # Errors
-/// No password, or a hash that cannot be worked on.
+/// No password, a hash that cannot be worked on, or a file that cannot be read.
 pub fn verify(args: &VerifyArgs) -> anyhow::Result<bool> {
-    let stored = Arc::new(Stored::parse(&args.encoded, &Bounds::default())?);
+    let Some(encoded) = &args.encoded else {
+        let file = args.batch.as_deref().context("neither a hash nor a file")?;
+        batch::verify(file, args.lanes.unwrap_or_else(default_lanes))?;
+        return Ok(true);
+    };
+    let stored = Arc::new(Stored::parse(encoded, &Bounds::default())?);
     let mut arena = Arena::new(stored.usual_demand().arena_kib.max(ARENA_KIB_MIN))?;
     let password = read_password()?;
     let (outcome, _) = compute(&Job::Verify { password, stored }, &mut arena)?;

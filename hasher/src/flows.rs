@@ -3,6 +3,7 @@
 //! An unknown user and a wrong password take the same steps, cost the same work and get the same
 //! answer.
 
+mod inspect;
 mod login;
 mod password;
 mod session;
@@ -25,6 +26,8 @@ use crate::policy::breaker::State;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::work::{Job, Known, Offered, Outcome, Work};
+
+pub use self::inspect::describe;
 
 /// Everything that the flows need of this pod.
 pub struct Service {

@@ -7,6 +7,7 @@
 
 pub mod argon2;
 pub mod bounds;
+pub mod page;
 pub mod registry;
 
 mod aspnet;

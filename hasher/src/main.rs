@@ -11,6 +11,8 @@ fn main() -> ExitCode {
         Command::Serve(args) => commands::serve(&args).map(|()| true),
         Command::Hash(args) => commands::hash(&args).map(|()| true),
         Command::Verify(args) => commands::verify(&args),
+        Command::Inspect(args) => commands::inspect(&args),
+        Command::Formats(args) => commands::formats(&args).map(|()| true),
         Command::Bench(args) => commands::bench(&args).map(|()| true),
         Command::Key(args) => commands::key(&args).map(|()| true),
     };

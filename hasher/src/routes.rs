@@ -6,6 +6,7 @@ mod observe;
 use std::sync::Arc;
 
 use authcluster_contract::config::Scope;
+use authcluster_contract::formats::{InspectReply, InspectRequest};
 use authcluster_contract::http::{
     Code, HashReply, HashRequest, IntrospectReply, LoginReply, LoginRequest, NodesReply,
     RevokeReply, SessionRequest, VerifyReply, VerifyRequest,
@@ -39,6 +40,7 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .route("/v1/hash", post(hash))
         .route("/v1/verify", post(verify))
+        .route("/v1/inspect", post(inspect))
         .route("/v1/login", post(login))
         .route("/v1/sessions/introspect", post(introspect))
         .route("/v1/sessions/revoke", post(revoke))
@@ -67,6 +69,15 @@ async fn verify(
 ) -> Reply<VerifyReply> {
     let caller = api.auth.caller(&headers, Scope::Verify)?;
     Ok(Json(api.service.verify(&caller, body.read()?).await?))
+}
+
+async fn inspect(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    body: Body<InspectRequest>,
+) -> Reply<InspectReply> {
+    api.auth.caller(&headers, Scope::Verify)?;
+    Ok(Json(api.service.inspect(&body.read()?)?))
 }
 
 async fn login(

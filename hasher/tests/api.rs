@@ -11,6 +11,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use authcluster_contract::config::{HasherConfig, Listen, Tls};
+use authcluster_contract::formats::{Family, Legacy};
 use authcluster_hasher::start::{Running, start};
 use serde_json::{Value, json};
 
@@ -122,6 +123,53 @@ async fn a_weaker_hash_says_why_it_should_be_made_anew() {
     assert_eq!(answer["scheme"], "argon2i", "{answer}");
     assert_eq!(answer["match"], true, "{answer}");
     assert_eq!(answer["reasons"], json!(["scheme", "version", "salt-length"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_hashes_verify_and_say_what_they_are() {
+    let pod = pod().await;
+    // From the test suites of crypt_blowfish and of passlib.
+    let bcrypt = "$2b$05$abcdefghijklmnopqrstuu8.veTXNDPV2eEsdpKNczMw2otgh5LnK";
+    let scrypt =
+        "$scrypt$ln=8,r=8,p=1$wlhLyXmP8b53bm1NKYVQqg$mTpvG8lzuuDk+DWz8HZIB6Vum6erDuUm0As5yU+VxWA";
+    for (encoded, password, scheme) in [(bcrypt, "a", "bcrypt"), (scrypt, "test", "scrypt")] {
+        let verify = |password| json!({ "password": password, "encoded": encoded });
+        let answer = post(&pod, "/v1/verify", verify(password)).await.json();
+        let expect =
+            json!({ "match": true, "needs_rehash": true, "reasons": ["scheme"], "scheme": scheme });
+        assert_eq!(answer, expect);
+        assert_eq!(post(&pod, "/v1/verify", verify("wrong")).await.json()["match"], false);
+    }
+    let answer = post(&pod, "/v1/inspect", json!({ "encoded": scrypt })).await;
+    for part in ["wlhLyX", "mTpvG8"] {
+        assert!(!answer.body.contains(part), "{}", answer.body);
+    }
+    let said = answer.json();
+    assert_eq!((&said["format"], &said["scheme"]), (&json!("scrypt"), &json!("scrypt")));
+    assert_eq!(said["parameters"], json!({ "N": "256", "r": "8", "p": "1" }));
+    assert_eq!((&said["needs_rehash"], &said["memory_kib"]), (&json!(true), &json!(259)));
+    let refused = post(&pod, "/v1/inspect", json!({ "encoded": "$nothing$" })).await;
+    assert_eq!(refused.problem(), (422, "unsupported-format".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_narrows_what_is_verified() {
+    let mut config = config();
+    config.password.legacy =
+        Some(Legacy { accept: vec![Family::Bcrypt], bcrypt_cost_max: 11, ..Legacy::default() });
+    let pod = start(&config, "pod".parse().unwrap()).await.unwrap();
+    let code = async |encoded: &str| {
+        let answer = post(&pod, "/v1/inspect", json!({ "encoded": encoded })).await;
+        answer.json()["code"].as_str().map(ToOwned::to_owned)
+    };
+    let bcrypt =
+        |cost: u32| format!("$2b${cost}$abcdefghijklmnopqrstuu8.veTXNDPV2eEsdpKNczMw2otgh5LnK");
+    assert_eq!(code(&bcrypt(11)).await, None);
+    assert_eq!(code(&bcrypt(12)).await.as_deref(), Some("cost-out-of-bounds"));
+    let md5 = code("5f4dcc3b5aa765d61d8327deb882cf99").await;
+    assert_eq!(md5.as_deref(), Some("unsupported-format"));
+    let own = hash(&pod, "p").await;
+    assert_eq!(code(&own).await, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

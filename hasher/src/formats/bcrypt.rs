@@ -1,7 +1,7 @@
 //! bcrypt in all its minor versions, of the password itself or of a digest of it.
 //!
 //! Own code stands here only for what the `blowfish` crate does not do: the key words of `$2x$`, whose
-//! authors' signed characters spilled into their neighbours (CVE-2011-2483), and what crypt_blowfish
+//! authors' signed characters spilled into their neighbours (CVE-2011-2483), and what `crypt_blowfish`
 //! did to `$2a$` afterwards, so that the two could not be taken for each other.
 //!
 //! The key is the first 72 bytes of the password: the rest never counted on any system, so it does
@@ -29,7 +29,7 @@ pub(super) const FORMATS: &[Format] = &[
         shape: "$2b$<cost>$<22 salt><31 digest>",
         about: "nearly everyone, as $2a$, $2b$ or $2y$; $2x$ is PHP's of before 2011, with its fault; \
                 $2$ is OpenBSD's first",
-        read: |encoded, bounds| read_plain(encoded, bounds),
+        read: read_plain,
     },
     Format {
         name: "passlib-bcrypt-sha256",
@@ -64,7 +64,7 @@ pub(super) const FORMATS: &[Format] = &[
 /// Bytes of a password that count.
 const KEY_BYTES: usize = 72;
 
-/// The text that is encrypted: "OrpheanBeholderScryDoubt".
+/// The text that is encrypted, `OrpheanBeholderScryDoubt`.
 const PLAIN: [[u32; 2]; 3] =
     [[0x4f72_7068, 0x6561_6e42], [0x6568_6f6c, 0x6465_7253], [0x6372_7944, 0x6f75_6274]];
 
@@ -103,6 +103,7 @@ struct Bcrypt {
 }
 
 /// The parts of the string, as text.
+#[derive(Clone, Copy)]
 struct Parts<'a> {
     minor: &'a str,
     cost: &'a str,
@@ -208,7 +209,8 @@ impl Legacy for Bcrypt {
         };
         let words = Words::of(self.minor, &key);
         let digest = bcrypt(self.cost, &self.salt, &words);
-        let whole = !key.contains(&0) && !(self.minor == Minor::First && key.is_empty());
+        let has_none = self.minor == Minor::First && key.is_empty();
+        let whole = !(key.contains(&0) || has_none);
         equal(digest.as_slice(), &self.digest) & whole
     }
 
@@ -250,7 +252,7 @@ impl Words {
             word.copy_from_slice(&value.to_be_bytes());
         }
         let mut first = others.clone();
-        // crypt_blowfish 1.1: such a key was the same with and without the fault, and may not be.
+        // `crypt_blowfish` 1.1: such a key was the same with and without the fault, and may not be.
         if let Some(byte) = first.get_mut(1)
             && minor == Minor::A
             && spilled

@@ -1,4 +1,4 @@
-//! Traditional crypt, BSDi's extension of it, and bigcrypt. Own code: the `des` crate has no salt.
+//! Traditional crypt, `BSDi`'s extension of it, and bigcrypt. Own code: the `des` crate has no salt.
 //!
 //! Seven bits of each character count. Traditional crypt sees the first eight characters only, as its
 //! systems did. A NUL ends a password there, so one that holds a NUL matches nothing.

@@ -142,11 +142,11 @@ struct Single {
 }
 
 /// One digest, of the function's own length: a cut one is none.
-fn one(digest: Digest, made: Made, output: &[u8]) -> Result<Single, FormatError> {
+fn one(digest: Digest, made: Made, output: Vec<u8>) -> Result<Single, FormatError> {
     if output.len() != digest.bytes() {
         return Err(FormatError::Unsupported("its digest is of another length"));
     }
-    Ok(Single { digest, made, output: output.to_vec() })
+    Ok(Single { digest, made, output })
 }
 
 fn single(digest: Digest, made: Made, output: Vec<u8>) -> Result<Read, FormatError> {
@@ -155,7 +155,7 @@ fn single(digest: Digest, made: Made, output: Vec<u8>) -> Result<Read, FormatErr
         Made::Hmac(_) => Scheme::SaltedDigest,
         Made::Pieces(_) | Made::Twice => Scheme::PlainDigest,
     };
-    Ok(Read::legacy(scheme, one(digest, made, &output)?))
+    Ok(Read::legacy(scheme, one(digest, made, output)?))
 }
 
 /// A digest of the password and then a salt, if there is one; for LDAP.
@@ -232,7 +232,7 @@ fn read_hex_128(encoded: &str, bounds: &Bounds) -> Result<Read, FormatError> {
     let mut ways: Vec<Arc<dyn Legacy>> = Vec::new();
     let mut scheme = Scheme::Nt;
     if bounds.accept.has(Family::PlainDigest) {
-        ways.push(Arc::new(one(Digest::Md5, Made::plain(), &output)?));
+        ways.push(Arc::new(one(Digest::Md5, Made::plain(), output.clone())?));
         scheme = Scheme::PlainDigest;
     }
     if bounds.accept.has(Family::Nt) {
@@ -252,10 +252,10 @@ fn read_django(encoded: &str, _: &Bounds) -> Result<Read, FormatError> {
     let mut ways: Vec<Arc<dyn Legacy>> = Vec::new();
     if matches!(digest, Digest::Md5 | Digest::Sha1) {
         let pieces = vec![Piece::Text(salt.clone()), Piece::Password];
-        ways.push(Arc::new(one(digest, Made::Pieces(pieces), &output)?));
+        ways.push(Arc::new(one(digest, Made::Pieces(pieces), output.clone())?));
     }
     if !salt.is_empty() {
-        ways.push(Arc::new(one(digest, Made::Hmac(salt), &output)?));
+        ways.push(Arc::new(one(digest, Made::Hmac(salt), output)?));
     }
     if ways.is_empty() {
         return Err(OTHER);
@@ -280,7 +280,7 @@ fn read_layout(encoded: &str, _: &Bounds) -> Result<Read, FormatError> {
     if !pieces.iter().any(|piece| matches!(piece, Piece::Password)) {
         return Err(FormatError::Unsupported("its layout has no {PASSWORD}"));
     }
-    Ok(Read::legacy(Scheme::SaltedDigest, one(digest, Made::Pieces(pieces), &output)?))
+    Ok(Read::legacy(Scheme::SaltedDigest, one(digest, Made::Pieces(pieces), output.clone())?))
 }
 
 /// The layout with the salt put in; what is put in is not looked at again.

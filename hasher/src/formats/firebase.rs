@@ -1,7 +1,7 @@
 //! Firebase's modified scrypt: the derived key encrypts the project's signer key, and the cipher text
 //! is what is stored. In the spellings of Kratos, passwap and Supabase, which hold the signer key.
 //!
-//! SuperTokens' `$f_scrypt$` does not hold it, so it cannot be verified from the string alone.
+//! `SuperTokens`' `$f_scrypt$` does not hold it, so it cannot be verified from the string alone.
 
 use aes::Aes256;
 use authcluster_contract::formats::{Family, Scheme};
@@ -65,6 +65,7 @@ struct Firebase {
     hash: Vec<u8>,
 }
 
+#[derive(Clone, Copy)]
 struct Parts<'a> {
     salt: &'a str,
     hash: &'a str,

@@ -2,6 +2,7 @@
 //! password as often as two to the power that one character says. Own code: no maintained crate.
 
 use authcluster_contract::formats::{Family, Scheme};
+use zeroize::Zeroizing;
 
 use super::digest::Digest;
 use super::registry::Format;
@@ -74,7 +75,8 @@ impl Legacy for Phpass {
     }
 
     fn matches(&self, password: &[u8]) -> bool {
-        let wrapped = self.wraps.then(|| text::to_hex(&Digest::Md5.of(&[password])));
+        let wrapped =
+            self.wraps.then(|| Zeroizing::new(text::to_hex(&Digest::Md5.of(&[password]))));
         let password = wrapped.as_ref().map_or(password, |hex| hex.as_bytes());
         let mut digest = self.digest.of(&[self.salt.as_bytes(), password]);
         for _ in 0..1u64.checked_shl(self.log_rounds).unwrap_or_default() {

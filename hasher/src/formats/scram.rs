@@ -1,10 +1,11 @@
 //! What SCRAM servers keep (RFC 5802): salted passwords, or keys made of them.
 //!
-//! passlib and PostgreSQL prepare the password with SASLprep (RFC 4013) first; Dovecot takes it as it
+//! passlib and `PostgreSQL` prepare the password with `SASLprep` (RFC 4013) first; Dovecot takes it as it
 //! is.
 
 use authcluster_contract::formats::{Family, Scheme};
 use stringprep::saslprep;
+use zeroize::Zeroizing;
 
 use super::digest::{Derived, Digest};
 use super::registry::Format;
@@ -139,6 +140,7 @@ impl Legacy for Scram {
 
     fn matches(&self, password: &[u8]) -> bool {
         let prepared = std::str::from_utf8(password).ok().and_then(|text| saslprep(text).ok());
+        let prepared = prepared.map(|text| Zeroizing::new(text.into_owned()));
         let salted = match (self.prepared, &prepared) {
             (Prepared::Must | Prepared::May, Some(text)) => self.salted(text.as_bytes()),
             (Prepared::Must | Prepared::May | Prepared::No, _) => self.salted(password),

@@ -79,8 +79,8 @@ pub(super) fn read(
 
 impl Legacy for ShaCrypt {
     fn steps(&self, password_bytes: usize) -> Steps {
-        // Each round digests its last result, the password once or twice and often the salt.
-        let bytes = self.digest.bytes() + password_bytes.saturating_mul(3) / 2 + self.salt.len();
+        // Each round digests its last result, and at most the password twice and the salt.
+        let bytes = self.digest.bytes() + password_bytes.saturating_mul(2) + self.salt.len();
         self.digest.steps(bytes, self.rounds.into())
     }
 

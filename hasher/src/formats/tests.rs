@@ -153,3 +153,45 @@ fn every_family_has_a_format_and_every_name_is_its_own() {
     names.dedup();
     assert_eq!(names.len(), all);
 }
+
+#[test]
+fn no_string_is_read_by_two_formats() {
+    let vectors = include_str!("../../tests/vectors/password_hashes.jsonl").lines();
+    for line in vectors.chain(include_str!("../../tests/vectors/computed.jsonl").lines()) {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        let encoded = row["encoded"].as_str().unwrap();
+        let readers: Vec<&str> = registry::all()
+            .filter(|format| {
+                // Out of bounds is read as well: its parameters were.
+                let read = (format.read)(encoded, &Bounds::default());
+                !matches!(read, Err(FormatError::Unsupported(_)))
+            })
+            .map(|format| format.name)
+            .collect();
+        assert!(readers.len() <= 1, "{encoded} is read by {readers:?}");
+    }
+}
+
+#[test]
+fn two_systems_that_write_the_same_prefix_are_told_apart() {
+    let format = |encoded: &str| parse(encoded).map(|stored| stored.format().name);
+    let scrypt = "2npRo7P03Mt8keSoMbyD/tKFWyUzjiQf2svUaNDSrhA";
+    assert_eq!(format(&format!("$scrypt$ln=16,r=8,p=1${scrypt}${scrypt}")), Ok("scrypt"));
+    assert_eq!(format(&format!("$scrypt$ln=16,r=8,p=1${scrypt}=${scrypt}=")), Ok("kratos-scrypt"));
+    let kratos = parse(&format!("$scrypt$ln=16,r=8,p=1${scrypt}=${scrypt}=")).unwrap();
+    assert_eq!(kratos.parameters()[0], ("N", "16".to_owned()));
+    refused(&format!("$scrypt$ln=17,r=8,p=1${scrypt}=${scrypt}="), "no power of two");
+    refused(&format!("$scrypt$ln=16,r=8,p=1${scrypt}=${scrypt}"), "none of the formats");
+    assert_eq!(format("$md5$RPgLF6IJ$WTvAlUJ7MqH5xak2FMEwS/"), Ok("sun-md5-crypt"));
+    assert_eq!(format("$md5$CY9rzUYh03PK3k6DJie09g=="), Ok("kratos-md5"));
+    assert_eq!(format("{MD5}$1$wmyrgRuV$kImF6.9MAFQNHe23kq5vI/"), Ok("ldap-crypt"));
+    assert_eq!(format("{MD5}CY9rzUYh03PK3k6DJie09g=="), Ok("ldap-digest"));
+    assert_eq!(
+        format("{PBKDF2}$1$bUnT4Pl7yFtYX0KU$5000$50a83cafdc517b9f46519415e53c6a858908680a"),
+        Ok("dovecot-pbkdf2")
+    );
+    assert_eq!(
+        format("{PBKDF2}10000$IlfapjA351LuDSwYC0IQ8Q$saHqQTuYnjJN/tmAndT.8mJt.6w"),
+        Ok("ldap-pbkdf2")
+    );
+}

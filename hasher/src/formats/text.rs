@@ -85,7 +85,7 @@ pub(super) fn ab64(text: &str) -> Option<Vec<u8>> {
 pub(super) fn hex(text: &str) -> Option<Vec<u8>> {
     let upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
     let lower = text.bytes().any(|byte| byte.is_ascii_lowercase());
-    if (upper && lower) || text.len() % 2 != 0 {
+    if (upper && lower) || !text.len().is_multiple_of(2) {
         return None;
     }
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());

@@ -148,3 +148,21 @@ async fn pinned_lanes_compute_and_have_one_cpu_each() {
     let cpus = (0..rustix::thread::CpuSet::MAX_CPU).filter(|cpu| before.is_set(*cpu)).count();
     assert_eq!(allowed("lane-0") != allowed("lane-1"), cpus > 1);
 }
+
+#[tokio::test]
+async fn memory_of_other_functions_counts_beside_the_arenas() {
+    // passlib's test suite: 259 KiB.
+    let encoded =
+        "$scrypt$ln=8,r=8,p=1$wlhLyXmP8b53bm1NKYVQqg$mTpvG8lzuuDk+DWz8HZIB6Vum6erDuUm0As5yU+VxWA";
+    let stored = Arc::new(Stored::parse(encoded, &Bounds::default()).unwrap());
+    let verify = || Job::Verify {
+        password: Password::from_bytes(b"test".to_vec()).unwrap(),
+        stored: Arc::clone(&stored),
+    };
+    assert!(lanes(258).admit(clock::now(), verify(), terms(HOUR)).is_err());
+    let lanes = lanes(259);
+    for _ in 0..2 {
+        let reply = lanes.admit(clock::now(), verify(), terms(HOUR)).unwrap();
+        assert!(matches!(reply.await.unwrap(), Ok(Outcome::Verified(true))));
+    }
+}

@@ -1,10 +1,11 @@
 //! The price of functions other than Argon2: counted in steps of their primitive, and told in units
 //! of work, which are time.
 //!
-//! Each step's time was measured once, in turns with Argon2id on the same core (`examples/
-//! price_formats.rs`), so that what the table holds are ratios: they move less between machines than
-//! times do. [`units`] is the one place that turns steps into units; a calibration at start can take
-//! the table's place there.
+//! Each step's time was measured once, in turns with Argon2id on the same core, a Xeon with AVX-512 and
+//! SHA instructions: what the table holds are ratios, and they move less between machines than times do.
+//! Without SHA instructions, SHA-1 and SHA-256 take about three times as long. `examples/
+//! price_formats.rs` shows prices next to times. [`units`] is the one place that turns steps into units; a
+//! calibration at start can take the table's place there.
 
 use authcluster_contract::cost::{Cost, Units};
 
@@ -35,23 +36,24 @@ pub enum Primitive {
 
 /// Time of one unit on the core that the table was measured on, in picoseconds: one MiB-pass of
 /// Argon2id at 19 MiB.
-const UNIT_PS: u64 = 190_000_000;
+const UNIT_PS: u64 = 112_000_000;
 
 impl Primitive {
     /// Time of one step on the same core, in picoseconds, as it comes in its function: with the
     /// copying and padding around it.
     const fn step_ps(self) -> u64 {
         match self {
-            Self::Blowfish => 60_000_000,
-            Self::Md4 => 150_000,
-            Self::Md5 => 200_000,
-            Self::Sha1 => 200_000,
-            Self::Sha256 => 200_000,
-            Self::Sha512 => 500_000,
-            Self::Sha3 => 500_000,
-            Self::Des => 200_000,
-            Self::Scrypt => 150_000,
-            Self::Yescrypt => 150_000,
+            Self::Blowfish => 53_500_000,
+            Self::Md4 => 66_000,
+            Self::Md5 => 107_000,
+            Self::Sha1 => 58_000,
+            Self::Sha256 => 60_000,
+            Self::Sha512 => 204_000,
+            Self::Sha3 => 430_000,
+            Self::Des => 119_000,
+            // 165 ns within the cache at N = 2^10, and 300 ns beyond it at 2^17.
+            Self::Scrypt => 250_000,
+            Self::Yescrypt => 195_000,
         }
     }
 }

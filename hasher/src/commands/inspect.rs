@@ -1,0 +1,169 @@
+//! `hasher inspect`: what the hashes of a user table are, what verifying them costs, and which of them
+//! would be refused. Nothing of a hash but its parameters is printed.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+
+use anyhow::Context as _;
+use authcluster_contract::cost::{Argon2idPolicy, Cost};
+use authcluster_contract::formats::InspectReply;
+use authcluster_contract::http::Code;
+use authcluster_contract::secret::Password;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::args::InspectArgs;
+use crate::clock;
+use crate::engine::{Arena, compute};
+use crate::error::ApiError;
+use crate::flows::describe;
+use crate::formats::{Bounds, FormatError, Stored};
+use crate::policy::pricing::Price;
+use crate::work::Job;
+
+/// A row of JSON that holds a hash.
+#[derive(Deserialize)]
+struct Row {
+    encoded: String,
+}
+
+/// `hasher inspect`: whether all hashes can be verified here.
+///
+/// # Errors
+/// A file that cannot be read, or a policy out of bounds.
+pub fn inspect(args: &InspectArgs) -> anyhow::Result<bool> {
+    let policy = Argon2idPolicy {
+        memory_mib: args.policy.memory_mib,
+        iterations: args.policy.iterations,
+        parallelism: args.policy.parallelism,
+    };
+    let policy = policy.checked()?;
+    let speed = speed(policy)?;
+    let input: Box<dyn BufRead> = match &args.file {
+        None => Box::new(std::io::stdin().lock()),
+        Some(path) => {
+            Box::new(BufReader::new(File::open(path).with_context(|| path.display().to_string())?))
+        }
+    };
+    let mut out = std::io::stdout().lock();
+    let mut summary = Summary::default();
+    for (number, line) in (1u64..).zip(input.lines()) {
+        let line = line.context("the hashes are no text")?;
+        if line.is_empty() {
+            continue;
+        }
+        let encoded = serde_json::from_str::<Row>(&line).map_or(line, |row| row.encoded);
+        let read = Stored::parse(&encoded, &Bounds::default());
+        let said = read.map(|stored| describe(&stored, policy, speed));
+        if args.json {
+            writeln!(out, "{}", as_json(&said)?)?;
+        } else {
+            as_text(&mut out, number, &said)?;
+        }
+        summary.add(said);
+    }
+    anyhow::ensure!(summary.rows > 0, "no hashes to inspect");
+    if !args.json && summary.rows > 1 {
+        summary.write(&mut out)?;
+    }
+    Ok(summary.refused.is_empty())
+}
+
+/// Units per second of one thread, at the policy: the better of a few hashes.
+fn speed(policy: Cost) -> anyhow::Result<u64> {
+    let mut arena = Arena::new(policy.memory_kib)?;
+    let password = Password::from_bytes(b"calibration".to_vec())?;
+    let job = Job::Hash { password, cost: policy };
+    let mut best = 1;
+    for _ in 0..3 {
+        let start = clock::now();
+        compute(&job, &mut arena)?;
+        let time = clock::now().saturating_duration_since(start);
+        best = Price::measured(policy.units(), time).speed().max(best);
+    }
+    Ok(best)
+}
+
+fn as_json(said: &Result<InspectReply, FormatError>) -> serde_json::Result<String> {
+    match said {
+        Ok(reply) => serde_json::to_string(reply),
+        Err(error) => {
+            let detail = error.to_string();
+            serde_json::to_string(
+                &json!({ "code": ApiError::from(*error).code(), "detail": detail }),
+            )
+        }
+    }
+}
+
+fn as_text(
+    out: &mut impl Write,
+    number: u64,
+    said: &Result<InspectReply, FormatError>,
+) -> std::io::Result<()> {
+    match said {
+        Err(error) => writeln!(out, "{number}: refused: {error}"),
+        Ok(reply) => {
+            let parameters: Vec<String> =
+                reply.parameters.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+            let reasons: Vec<String> = reply
+                .reasons
+                .iter()
+                .map(|reason| serde_json::to_string(reason).unwrap_or_default().replace('"', ""))
+                .collect();
+            let rehash = if reasons.is_empty() {
+                "as good as new".to_owned()
+            } else {
+                format!("to be made anew: {}", reasons.join(", "))
+            };
+            writeln!(
+                out,
+                "{number}: {}{}; {} units, {} ms, {} KiB; {rehash}",
+                reply.format,
+                parameters.concat(),
+                reply.units,
+                reply.estimated_ms,
+                reply.memory_kib,
+            )
+        }
+    }
+}
+
+/// Of many hashes.
+#[derive(Default)]
+struct Summary {
+    rows: u64,
+    rehash: u64,
+    units: u64,
+    estimated_ms: u64,
+    formats: BTreeMap<String, u64>,
+    refused: BTreeMap<Code, u64>,
+}
+
+impl Summary {
+    fn add(&mut self, said: Result<InspectReply, FormatError>) {
+        self.rows += 1;
+        match said {
+            Ok(reply) => {
+                self.rehash += u64::from(reply.needs_rehash);
+                self.units = self.units.saturating_add(reply.units);
+                self.estimated_ms = self.estimated_ms.saturating_add(reply.estimated_ms);
+                *self.formats.entry(reply.format).or_default() += 1;
+            }
+            Err(error) => *self.refused.entry(ApiError::from(error).code()).or_default() += 1,
+        }
+    }
+
+    fn write(&self, out: &mut impl Write) -> std::io::Result<()> {
+        writeln!(out, "\n{} hashes, {} of them to be made anew", self.rows, self.rehash)?;
+        for (format, count) in &self.formats {
+            writeln!(out, "{count:>10}  {format}")?;
+        }
+        for (code, count) in &self.refused {
+            writeln!(out, "{count:>10}  refused: {}", code.as_str())?;
+        }
+        let seconds = self.estimated_ms.div_ceil(1_000);
+        writeln!(out, "{} units to verify each once, {seconds} s of one core", self.units)
+    }
+}
