@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use authcluster_contract::config::Sessions;
 use authcluster_contract::cost::Cost;
-use authcluster_contract::http::{NodeView, NodesReply};
+use authcluster_contract::http::{BreakerState, BreakerView, NodeView, NodesReply};
 use authcluster_contract::node::NodeId;
 use authcluster_contract::user::UserKeyMaker;
 use authcluster_contract::weights::Weight;
@@ -21,9 +21,10 @@ use crate::clock;
 use crate::error::ApiError;
 use crate::formats::argon2::{Argon2Hash, OUTPUT_BYTES, SALT_BYTES, Variant, Version};
 use crate::formats::{Bounds, Stored};
+use crate::policy::breaker::State;
 use crate::store::Store;
 use crate::telemetry::Metrics;
-use crate::work::{Job, Offered, Outcome, Work};
+use crate::work::{Job, Known, Offered, Outcome, Work};
 
 /// Everything that the flows need of this pod.
 pub struct Service {
@@ -79,15 +80,25 @@ impl Service {
     /// The nodes that this pod knows.
     #[must_use]
     pub fn nodes(&self) -> NodesReply {
-        let nodes = self.work.nodes().into_iter().map(|entry| NodeView {
+        let nodes = self.work.nodes().into_iter().map(|Known { entry, breaker }| NodeView {
             node: entry.node.to_string(),
             lanes: entry.record.lanes,
             weight: entry.weight.map_or(entry.record.capacity(), Weight::get),
             load: entry.load.unwrap_or_default().0,
             version: entry.record.version,
+            breaker: breaker.map(breaker_view),
         });
         NodesReply { node: self.node.to_string(), nodes: nodes.collect() }
     }
+}
+
+fn breaker_view((state, since): (State, Duration)) -> BreakerView {
+    let state = match state {
+        State::Closed => BreakerState::Closed,
+        State::Open => BreakerState::Open,
+        State::HalfOpen => BreakerState::HalfOpen,
+    };
+    BreakerView { state, since_seconds: since.as_secs() }
 }
 
 /// A job came out as another kind than it was.

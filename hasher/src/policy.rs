@@ -2,6 +2,7 @@
 //! is an argument.
 
 pub mod admission;
+pub mod breaker;
 pub mod budget;
 pub mod pricing;
 pub mod rehash;

@@ -19,6 +19,7 @@ use futures::future::BoxFuture;
 
 use crate::formats::Stored;
 use crate::policy::pricing::steps::Demand;
+use crate::policy::breaker::State;
 use crate::store::NodeEntry;
 
 pub use self::local::{Identity, Local};
@@ -39,7 +40,16 @@ pub trait Work: Send + Sync + 'static {
     ) -> WorkFuture<'a>;
 
     /// The nodes that share the work, as this pod knows them; itself, when it is alone.
-    fn nodes(&self) -> Vec<NodeEntry>;
+    fn nodes(&self) -> Vec<Known>;
+}
+
+/// One node in this pod's eyes.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// What was read of it; of itself, what this pod knows.
+    pub entry: NodeEntry,
+    /// Its circuit breaker and how long that has been so; `None` for this pod itself.
+    pub breaker: Option<(State, Duration)>,
 }
 
 /// One piece of work, with everything that it needs. Passwords are the bytes that the caller sent:

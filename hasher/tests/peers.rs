@@ -7,6 +7,8 @@
     reason = "a test stops where it fails, and waits with real bounds"
 )]
 
+#[path = "peers/breaker.rs"]
+mod breaker;
 #[path = "peers/cluster.rs"]
 mod cluster;
 
@@ -93,10 +95,13 @@ async fn requests_of_nobody_are_shared_by_all_pods() {
     // The chance that a fair draw of twenty stays here is one in a million.
     assert!(pods[0].count("forwarded", "done") > 0);
     let nodes = pods[0].work.nodes();
-    let names: Vec<_> = nodes.iter().map(|entry| entry.node.as_str()).collect();
+    let names: Vec<_> = nodes.iter().map(|known| known.entry.node.as_str()).collect();
     assert_eq!(names, ["pod-0", "pod-1"]);
-    assert_eq!(nodes[0].record.version, env!("CARGO_PKG_VERSION"));
-    assert_eq!((nodes[1].record.version.as_str(), nodes[1].record.speed), ("0.0.9", 8_000));
+    assert_eq!(nodes[0].entry.record.version, env!("CARGO_PKG_VERSION"));
+    assert_eq!(
+        (nodes[1].entry.record.version.as_str(), nodes[1].entry.record.speed),
+        ("0.0.9", 8_000)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,15 +153,16 @@ async fn dead_peers_are_answered_for_by_others_within_the_deadline() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mute = silent.local_addr().unwrap();
     let authority = Authority::new();
-    // All these users are the ghost's; next in the order of four of them is the other pod.
+    // All these users are the ghost's; next in the order of four of them is the other pod. After five
+    // failures more than half of the capacity is not called, and everything is done here.
     for address in [gone, mute] {
         let pods = pods(2, &authority, &[("ghost", address, 1_000_000)]).await;
         for number in 12..20 {
             let deadline = now() + Duration::from_secs(5);
             pods[0].work.compute(Some(&user(number)), hash(SMALL), deadline).await.unwrap();
         }
-        assert_eq!(pods[0].count("forwarded", "failed"), 8);
-        assert_eq!(pods[1].count("peer_jobs", "done"), 4);
+        assert_eq!(pods[0].count("forwarded", "failed"), 5);
+        assert!((1..=4).contains(&pods[1].count("peer_jobs", "done")));
     }
     // All who ask together wait together.
     let client = peer::Client::new(authority.peer(), Tasks::default());

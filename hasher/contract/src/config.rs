@@ -5,6 +5,7 @@
 //! are refused, so that a typo is an error and not a default. Secrets are never in this file: it
 //! names the files that hold them.
 
+mod breaker;
 mod clients;
 mod sessions;
 
@@ -18,6 +19,7 @@ use crate::cost::Argon2idPolicy;
 use crate::formats::Legacy;
 use crate::user::UsernameCase;
 
+pub use breaker::Breaker;
 pub use clients::{Client, Clients, Scope};
 pub use sessions::Sessions;
 
@@ -48,6 +50,8 @@ pub struct HasherConfig {
     pub peers: Option<Peers>,
     /// How requests find their pod.
     pub routing: Routing,
+    /// When other pods that fail are left alone.
+    pub breaker: Breaker,
     /// How long sessions live.
     pub sessions: Sessions,
 }
@@ -220,6 +224,7 @@ impl HasherConfig {
                 format!("password.legacy.{field} must be between {min} and {max}")
             })?;
         }
+        self.breaker.check()?;
         if self.peers.is_some() && self.redis.is_none() {
             return Err("peers needs redis: pods find each other through it".to_owned());
         }

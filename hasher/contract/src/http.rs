@@ -127,6 +127,30 @@ pub struct NodeView {
     pub load: u64,
     /// The version of its program.
     pub version: String,
+    /// What the answering pod's circuit breaker makes of it; none of itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub breaker: Option<BreakerView>,
+}
+
+/// One pod's circuit breaker for another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreakerView {
+    /// Whether the pod is called.
+    pub state: BreakerState,
+    /// How long it has been so, in seconds.
+    pub since_seconds: u64,
+}
+
+/// Whether a pod calls another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BreakerState {
+    /// It is called.
+    Closed,
+    /// It is not called.
+    Open,
+    /// One call at a time, to find out.
+    HalfOpen,
 }
 
 /// A problem (RFC 9457), as the body of every answer that is not 2xx.

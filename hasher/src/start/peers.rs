@@ -79,7 +79,8 @@ pub(super) fn work(
     let (Some(peers), Some(table)) = (peers, &shared.table) else { return Arc::clone(local) as _ };
     let client = Client::new(peers.tls.clone(), tasks.clone());
     let (local, table) = (Arc::clone(local), Arc::clone(table));
-    Arc::new(Routed::new(local, table, config.routing, client, Arc::clone(metrics)))
+    let policy = (config.routing, config.breaker);
+    Arc::new(Routed::new(local, table, policy, client, Arc::clone(metrics)))
 }
 
 #[cfg(test)]

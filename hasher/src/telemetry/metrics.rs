@@ -29,6 +29,8 @@ pub struct Metrics {
     connections: Gauge,
     forwarded: Family<PeerLabels, Counter>,
     peer_jobs: Family<PeerLabels, Counter>,
+    breakers_open: Gauge,
+    breaker_opened: Counter,
     store_reachable: Gauge,
     store_failures: Family<StoreLabels, Counter>,
     nodes: Gauge,
@@ -141,6 +143,8 @@ impl Metrics {
             connections: Gauge::default(),
             forwarded: Family::default(),
             peer_jobs: Family::default(),
+            breakers_open: Gauge::default(),
+            breaker_opened: Counter::default(),
             store_reachable: Gauge::default(),
             store_failures: Family::default(),
             nodes: Gauge::default(),
@@ -162,6 +166,10 @@ impl Metrics {
         registry.register("forwarded", "Jobs put to peers, by outcome", clone);
         let clone = metrics.peer_jobs.clone();
         registry.register("peer_jobs", "Jobs that peers put to this pod, by outcome", clone);
+        let clone = metrics.breakers_open.clone();
+        registry.register("breakers_open", "Peers that fail and are not called", clone);
+        let clone = metrics.breaker_opened.clone();
+        registry.register("breaker_opened", "Times that a peer was no more called", clone);
         let clone = metrics.store_reachable.clone();
         registry.register("store_reachable", "1 when the shared store answers", clone);
         let clone = metrics.store_failures.clone();
@@ -195,6 +203,16 @@ impl Metrics {
     /// A peer put a job to this pod.
     pub fn peer_asked(&self, outcome: PeerOutcome) {
         self.peer_jobs.get_or_create(&outcome.labels()).inc();
+    }
+
+    /// So many peers fail and are not called.
+    pub fn breakers_open(&self, peers: usize) {
+        self.breakers_open.set(i64::try_from(peers).unwrap_or(i64::MAX));
+    }
+
+    /// A peer failed too often and is no more called.
+    pub fn breaker_opened(&self) {
+        self.breaker_opened.inc();
     }
 
     /// Open connections of the API.

@@ -8,7 +8,7 @@ use authcluster_contract::cost::Units;
 use authcluster_contract::node::{NodeId, NodeRecord};
 use authcluster_contract::user::UserKey;
 
-use super::{Job, Offered, Terms, Work, WorkError, WorkFuture};
+use super::{Job, Known, Offered, Terms, Work, WorkError, WorkFuture};
 use crate::clock;
 use crate::formats::Bounds;
 use crate::lanes::Lanes;
@@ -116,12 +116,13 @@ impl Work for Local {
         self.run(job, Terms { deadline, wait_max: None })
     }
 
-    fn nodes(&self) -> Vec<NodeEntry> {
-        vec![NodeEntry {
+    fn nodes(&self) -> Vec<Known> {
+        let entry = NodeEntry {
             node: self.identity.node.clone(),
             record: self.record(),
             load: Some(self.load()),
             weight: None,
-        }]
+        };
+        vec![Known { entry, breaker: None }]
     }
 }

@@ -1,22 +1,26 @@
 //! Jobs on whichever pod should do them: the user's home, or the next one when that is busy.
 //!
 //! The order of pods and the steps after each answer are decided in `policy::routing`; this asks.
-//! Every request sees the newest table at each step, so a pod that has left is not waited for. A job
-//! that a peer hands over does not come here: the peers' listener puts it to [`Local`].
+//! Every request sees the newest table at each step, so a pod that has left is not waited for. A pod
+//! that fails is not asked (`breakers`). A job that a peer hands over does not come here: the peers'
+//! listener puts it to [`Local`].
+
+mod breakers;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use authcluster_contract::config::Routing;
-use authcluster_contract::cost::Units;
+use authcluster_contract::config::{Breaker, Routing};
 use authcluster_contract::node::NodeId;
 use authcluster_contract::user::UserKey;
 
-use super::{Job, Local, Outcome, Refused, Terms, Work, WorkError, WorkFuture};
+use self::breakers::Breakers;
+use super::{Job, Known, Local, Outcome, Refused, Terms, Work, WorkError, WorkFuture};
 use crate::clock;
-use crate::peer::{Answer, Client, PeerError};
+use crate::peer::{Answer, Client, PeerError, Reply};
+use crate::policy::breaker::Verdict;
 use crate::policy::routing::{Attempts, Draw, RouteKey, Step, Table};
 use crate::store::NodeEntry;
 use crate::telemetry::{Metrics, PeerOutcome, chain};
@@ -27,16 +31,21 @@ pub struct Routed {
     local: Arc<Local>,
     table: Arc<ArcSwap<Table>>,
     routing: Routing,
+    breakers: Breakers,
     client: Client,
     metrics: Arc<Metrics>,
     turn: AtomicU64,
 }
 
+/// A call that ran out of time says something of its peer only when it had so long: as much as a
+/// connection may take. A caller may give a request less than any pod needs.
+const LATE_COUNTS_FROM: Duration = Duration::from_millis(250);
+
 /// What one pod made of a job.
 enum Tried {
     Done(Outcome),
     Refused(Refused),
-    /// It is well, and cannot do this one.
+    /// It is well and cannot do this one, or it is not called at all.
     Cannot,
     Failed,
 }
@@ -47,11 +56,12 @@ impl Routed {
     pub fn new(
         local: Arc<Local>,
         table: Arc<ArcSwap<Table>>,
-        routing: Routing,
+        (routing, breaker): (Routing, Breaker),
         client: Client,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { local, table, routing, client, metrics, turn: AtomicU64::new(0) }
+        let breakers = Breakers::new(breaker, Arc::clone(&metrics));
+        Self { local, table, routing, breakers, client, metrics, turn: AtomicU64::new(0) }
     }
 
     async fn route(
@@ -98,12 +108,19 @@ impl Routed {
                 }
             };
         }
-        let Some(peer) = self.table.load().row(node).map(|row| row.address) else {
+        let table = self.table.load();
+        let Some(peer) = table.row(node).map(|row| row.address) else {
             tracing::debug!(%node, "a pod left while a request was on its way to it");
             return Tried::Failed;
         };
+        let Some(call) = self.breakers.admit(node, &table, terms.deadline) else {
+            return Tried::Cannot;
+        };
+        drop(table);
+        let given = terms.deadline.saturating_duration_since(clock::now());
         let replied = self.client.compute(peer, self.local.node(), job, terms).await;
-        self.report(node, &replied.as_ref().map(|reply| (reply.load, &reply.answer)));
+        call.ended(verdict(&replied, terms.wait_max.is_some(), given));
+        self.report(node, &replied);
         match replied.map(|reply| reply.answer) {
             Ok(Answer::Done(outcome)) => Tried::Done(outcome),
             Ok(Answer::Refused(refused)) => Tried::Refused(refused),
@@ -112,11 +129,10 @@ impl Routed {
         }
     }
 
-    /// How a peer did, and its load when it answered: the one place that a circuit breaker needs to
-    /// listen at.
-    fn report(&self, node: &NodeId, replied: &Result<(Units, &Answer), &PeerError>) {
+    /// How a peer did.
+    fn report(&self, node: &NodeId, replied: &Result<Reply, PeerError>) {
         match replied {
-            Ok((load, answer)) => {
+            Ok(Reply { load, answer }) => {
                 self.metrics.forwarded(PeerOutcome::of(answer));
                 tracing::debug!(%node, %load, ?answer, "a peer answered");
             }
@@ -149,25 +165,87 @@ impl Work for Routed {
         job: Job,
         deadline: Instant,
     ) -> WorkFuture<'a> {
-        Box::pin(async move { self.route(self.order(user)?, job, deadline).await })
+        Box::pin(async move {
+            let order = if self.breakers.mostly_open(&self.table.load()) {
+                Vec::new()
+            } else {
+                self.order(user)?
+            };
+            self.route(order, job, deadline).await
+        })
     }
 
     /// What the table holds; of itself, this pod knows better.
-    fn nodes(&self) -> Vec<NodeEntry> {
+    fn nodes(&self) -> Vec<Known> {
         let table = self.table.load();
         let own = self.local.node();
         let weight = table.row(own).map(|row| row.weight);
         let others = table.rows().iter().filter(|row| row.node != *own);
-        let mut nodes: Vec<NodeEntry> = others
-            .map(|row| NodeEntry {
-                node: row.node.clone(),
-                record: row.record(),
-                load: Some(row.load),
-                weight: Some(row.weight),
+        let mut nodes: Vec<Known> = others
+            .map(|row| {
+                let entry = NodeEntry {
+                    node: row.node.clone(),
+                    record: row.record(),
+                    load: Some(row.load),
+                    weight: Some(row.weight),
+                };
+                Known { entry, breaker: Some(self.breakers.state(&row.node)) }
             })
             .collect();
-        nodes.extend(self.local.nodes().into_iter().map(|entry| NodeEntry { weight, ..entry }));
-        nodes.sort_by(|a, b| a.node.cmp(&b.node));
+        let itself = self.local.nodes().into_iter();
+        nodes.extend(
+            itself.map(|known| Known { entry: NodeEntry { weight, ..known.entry }, ..known }),
+        );
+        nodes.sort_by(|a, b| a.entry.node.cmp(&b.entry.node));
         nodes
+    }
+}
+
+/// What a call's end says of the peer. `prompt`: it was to refuse rather than let the request wait, so
+/// that being late is its own fault and not its queue's.
+fn verdict(replied: &Result<Reply, PeerError>, prompt: bool, given: Duration) -> Verdict {
+    match replied {
+        Ok(Reply { answer: Answer::Done(_), .. }) => Verdict::Well,
+        Ok(Reply { answer: Answer::Refused(_) | Answer::Cannot(_), .. }) => Verdict::Nothing,
+        Ok(Reply { answer: Answer::Failed(_), .. }) => Verdict::Failed,
+        Err(PeerError::Late) if prompt && LATE_COUNTS_FROM <= given => Verdict::Failed,
+        // This pod's own doing.
+        Err(PeerError::Late | PeerError::Request(_)) => Verdict::Nothing,
+        Err(
+            PeerError::Connect(_)
+            | PeerError::Broke(_)
+            | PeerError::Body(_)
+            | PeerError::NotUnderstood(_),
+        ) => Verdict::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! What counts against a peer.
+
+    use authcluster_contract::cost::Units;
+
+    use super::*;
+
+    #[test]
+    fn only_the_peers_own_faults_count() {
+        let check = |replied: Result<Answer, PeerError>, prompt, given_ms, expect| {
+            let said = format!("{replied:?}");
+            let replied = replied.map(|answer| Reply { load: Units::ZERO, answer });
+            let given = Duration::from_millis(given_ms);
+            assert_eq!(verdict(&replied, prompt, given), expect, "{said} {prompt} {given_ms}");
+        };
+        let refused = Answer::Refused(Refused { wait: Duration::ZERO });
+        check(Ok(Answer::Done(Outcome::Verified(false))), true, 1_000, Verdict::Well);
+        check(Ok(refused), true, 1_000, Verdict::Nothing);
+        check(Ok(Answer::Cannot(String::new())), true, 1_000, Verdict::Nothing);
+        check(Ok(Answer::Failed(String::new())), true, 1_000, Verdict::Failed);
+        check(Err(PeerError::Late), true, 1_000, Verdict::Failed);
+        // A queue that was longer than predicted, and a caller with no time to give.
+        check(Err(PeerError::Late), false, 1_000, Verdict::Nothing);
+        check(Err(PeerError::Late), true, 249, Verdict::Nothing);
+        let status = http::StatusCode::BAD_GATEWAY;
+        check(Err(PeerError::NotUnderstood(status)), true, 1_000, Verdict::Failed);
     }
 }

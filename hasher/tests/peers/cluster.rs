@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use authcluster_contract::config::{Peers, Routing, Tls};
+use authcluster_contract::config::{Breaker, Peers, Routing, Tls};
 use authcluster_contract::cost::{Cost, Units};
 use authcluster_contract::secret::Password;
 use authcluster_contract::user::{Realm, UserKey, UserKeyMaker, UsernameCase};
@@ -168,7 +168,7 @@ fn pod(local: Arc<Local>, listener: TcpListener, tls: PeerTls, table: Arc<ArcSwa
     let work = Routed::new(
         Arc::clone(&local),
         table,
-        Routing::default(),
+        (Routing::default(), Breaker::default()),
         client.clone(),
         Arc::clone(&metrics),
     );

@@ -13,7 +13,7 @@ mod redis;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use authcluster_contract::config::{Routing, Sessions};
+use authcluster_contract::config::{Breaker, Routing, Sessions};
 use authcluster_contract::cost::{Argon2idPolicy, PolicyOutOfBounds};
 use authcluster_contract::formats::Legacy;
 use authcluster_contract::user::UsernameCase;
@@ -74,6 +74,8 @@ pub struct Validated {
     pub username_case: UsernameCase,
     /// Who computes a request.
     pub routing: Routing,
+    /// When hashers leave one alone that fails.
+    pub breaker: Breaker,
     /// How long sessions live.
     pub sessions: Sessions,
     /// Who may call; at least one.
@@ -138,6 +140,7 @@ pub fn validate(cluster: &AuthCluster, settings: &Settings) -> Result<Validated,
         legacy: spec.password.legacy.as_ref().map(Legacy::from),
         username_case: spec.users.case,
         routing: spec.routing.into(),
+        breaker: spec.circuit_breaker.unwrap_or_default().into(),
         sessions: spec.sessions.into(),
         callers,
         redis,

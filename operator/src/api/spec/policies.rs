@@ -1,6 +1,6 @@
 //! How requests are routed and limited, how long sessions live, how old hashes are replaced.
 
-use authcluster_contract::config::{Routing, RoutingStrategy, Sessions};
+use authcluster_contract::config::{Breaker, Routing, RoutingStrategy, Sessions};
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,19 +44,35 @@ impl From<RoutingSpec> for Routing {
     }
 }
 
-/// When a hasher stops calling another one that fails.
+/// When a hasher stops calling another one that fails. Each hasher decides for itself; when it would call
+/// less than half of the capacity it computes everything itself.
 #[derive(KubeSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CircuitBreakerSpec {
-    /// Failures in a row that stop the calls. Default: 5.
+    /// Failures in a row that stop the calls. A hasher that is busy has not failed. Default: 5.
     #[serde(default = "default_failures")]
     #[schemars(range(min = 1, max = 100))]
     pub failures: u32,
 
-    /// Longest time until the next attempt, in seconds. Default: 60.
+    /// Longest time until the next attempt, in seconds: the first comes after one second, each next one
+    /// after twice the time, up to this. Default: 60.
     #[serde(default = "default_recovery_seconds")]
     #[schemars(range(min = 1, max = 3600))]
     pub recovery_seconds: u32,
+}
+
+impl Default for CircuitBreakerSpec {
+    fn default() -> Self {
+        let Breaker { failures, recovery_seconds } = Breaker::default();
+        Self { failures, recovery_seconds }
+    }
+}
+
+impl From<CircuitBreakerSpec> for Breaker {
+    fn from(spec: CircuitBreakerSpec) -> Self {
+        let CircuitBreakerSpec { failures, recovery_seconds } = spec;
+        Self { failures, recovery_seconds }
+    }
 }
 
 /// How many failed attempts are let through.
@@ -151,11 +167,11 @@ fn default_absolute_timeout_seconds() -> u32 {
 }
 
 fn default_failures() -> u32 {
-    5
+    Breaker::default().failures
 }
 
 fn default_recovery_seconds() -> u32 {
-    60
+    Breaker::default().recovery_seconds
 }
 
 fn default_lock_seconds() -> u32 {

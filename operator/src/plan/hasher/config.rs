@@ -63,6 +63,7 @@ fn config(wanted: &Validated) -> HasherConfig {
             name: names::peer_dns(&wanted.name, &wanted.namespace),
         }),
         routing: wanted.routing,
+        breaker: wanted.breaker,
         sessions: wanted.sessions,
     }
 }

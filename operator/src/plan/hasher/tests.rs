@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use authcluster_contract::config::{Clients, HasherConfig, Scope};
+use authcluster_contract::config::{Clients, HasherConfig, RoutingStrategy, Scope};
 use authcluster_contract::cost::Argon2idPolicy;
 use authcluster_contract::formats::{Family, Legacy};
 use k8s_openapi::api::core::v1::{Container, PodSpec};
@@ -31,13 +31,16 @@ fn the_file_says_what_the_resource_says() {
     let said = toml(&wanted(
         "{password: {argon2id: {memoryMiB: 32, iterations: 3, parallelism: 2}}, \
          users: {case: Sensitive}, sessions: {idleTimeoutSeconds: 60}, \
-         routing: {refuseAfterMs: 40, deadlineMs: 900}}",
+         routing: {strategy: WeightedRoundRobin, refuseAfterMs: 40, deadlineMs: 900}, \
+         circuitBreaker: {failures: 7}}",
     ));
     let policy = Argon2idPolicy { memory_mib: 32, iterations: 3, parallelism: 2 };
     assert_eq!(said.password.argon2id, policy);
     assert_eq!(format!("{:?}", said.users.case), "Sensitive");
     assert_eq!(said.sessions.idle_timeout_seconds, 60);
     assert_eq!((said.routing.refuse_after_ms, said.routing.deadline_ms), (40, 900));
+    assert_eq!(said.routing.strategy, RoutingStrategy::WeightedRoundRobin);
+    assert_eq!((said.breaker.failures, said.breaker.recovery_seconds), (7, 60));
     assert_eq!(said.lanes, None, "each pool says it in its pods' environment");
     assert_eq!(said.listen.api.to_string(), "0.0.0.0:8443");
     assert_eq!(said.listen.admin.to_string(), "0.0.0.0:9090");

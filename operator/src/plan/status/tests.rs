@@ -289,13 +289,13 @@ fn what_failed_before_is_said_until_it_works() {
 
 #[test]
 fn fields_without_behaviour_are_said() {
-    let status = status_of("{circuitBreaker: {}, migration: {}}", |_, _| {});
+    let status = status_of("{tls: {apiSecretRef: {name: a}}, migration: {}}", |_, _| {});
     let text = said(&status);
     let expect = "FeaturesPending True FieldsNotImplemented: this version does not carry out yet: \
-                  spec.circuitBreaker, spec.migration\n";
+                  spec.migration, spec.tls\n";
     assert!(text.contains(expect), "{text}");
     assert!(text.starts_with("Ready True AsSpecified"), "{text}");
-    let wanted = wanted("{circuitBreaker: {}}");
+    let wanted = wanted("{migration: {}}");
     let events = next(&wanted, &world(&wanted), now()).events;
     let warned = |event: &EventNote| event.warning && event.reason == "FieldsNotImplemented";
     assert!(events.iter().any(warned), "{events:?}");

@@ -2,8 +2,6 @@
 //! status, never silently ignored; a field leaves this file together with the change that makes it
 //! work.
 
-use authcluster_contract::config::RoutingStrategy;
-
 use crate::api::spec::AuthClusterSpec;
 
 /// The paths of such fields in `spec`, in the order of the schema.
@@ -15,8 +13,6 @@ pub(super) fn pending(spec: &AuthClusterSpec) -> Vec<String> {
         }
     };
     add(spec.password.pepper_secret_ref.is_some(), "spec.password.pepperSecretRef");
-    add(spec.routing.strategy != RoutingStrategy::Affinity, "spec.routing.strategy");
-    add(spec.circuit_breaker.is_some(), "spec.circuitBreaker");
     add(!spec.rate_limits.is_empty(), "spec.rateLimits");
     add(spec.migration.is_some(), "spec.migration");
     add(spec.tls.is_some(), "spec.tls");

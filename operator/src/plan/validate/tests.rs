@@ -319,9 +319,7 @@ fn fields_without_behaviour_are_named() {
         "{password: {pepperSecretRef: {name: a, currentKey: b}}}",
         &["spec.password.pepperSecretRef"],
     );
-    check("{routing: {strategy: LeastLoaded}}", &["spec.routing.strategy"]);
-    check("{routing: {strategy: Affinity}}", &[]);
-    check("{circuitBreaker: {}}", &["spec.circuitBreaker"]);
+    check("{routing: {strategy: LeastLoaded}, circuitBreaker: {}}", &[]);
     check("{rateLimits: [{scope: User, attempts: 1, periodSeconds: 1}]}", &["spec.rateLimits"]);
     check("{rateLimits: []}", &[]);
     check("{migration: {}}", &["spec.migration"]);
