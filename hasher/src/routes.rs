@@ -1,6 +1,7 @@
 //! The API: extract, call a flow, reply. No decisions.
 
 mod body;
+mod deadline;
 mod observe;
 
 use std::sync::Arc;
@@ -57,7 +58,8 @@ async fn hash(
     body: Body<HashRequest>,
 ) -> Reply<HashReply> {
     let caller = api.auth.caller(&headers, Scope::Hash)?;
-    Ok(Json(api.service.hash(&caller, body.read()?).await?))
+    let deadline = api.service.deadline(deadline::given(&headers)?);
+    Ok(Json(api.service.hash(&caller, body.read()?, deadline).await?))
 }
 
 async fn verify(
@@ -66,7 +68,8 @@ async fn verify(
     body: Body<VerifyRequest>,
 ) -> Reply<VerifyReply> {
     let caller = api.auth.caller(&headers, Scope::Verify)?;
-    Ok(Json(api.service.verify(&caller, body.read()?).await?))
+    let deadline = api.service.deadline(deadline::given(&headers)?);
+    Ok(Json(api.service.verify(&caller, body.read()?, deadline).await?))
 }
 
 async fn login(
@@ -75,7 +78,8 @@ async fn login(
     body: Body<LoginRequest>,
 ) -> Reply<LoginReply> {
     let caller = api.auth.caller(&headers, Scope::Login)?;
-    Ok(Json(api.service.login(&caller, body.read()?).await?))
+    let deadline = api.service.deadline(deadline::given(&headers)?);
+    Ok(Json(api.service.login(&caller, body.read()?, deadline).await?))
 }
 
 async fn introspect(

@@ -1,7 +1,7 @@
 //! What waits, what runs, and the memory that large hashes have reserved.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use authcluster_contract::cost::Units;
 use tokio::sync::oneshot;
@@ -9,11 +9,13 @@ use tokio::sync::oneshot;
 use super::LanesConfig;
 use crate::policy::pricing::Price;
 use crate::policy::pricing::steps::Demand;
-use crate::work::{Job, Outcome, WorkError};
+use crate::policy::user_cap;
+use crate::work::{Job, Outcome, Who, WorkError};
 
 /// A job before the lanes.
 pub(super) struct Waiting {
     pub(super) job: Job,
+    pub(super) who: Option<Who>,
     pub(super) units: Units,
     pub(super) deadline: Instant,
     /// Memory beside the arena that is its own, in KiB.
@@ -22,8 +24,9 @@ pub(super) struct Waiting {
 }
 
 /// A job on a lane.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Running {
+    pub(super) who: Option<Who>,
     pub(super) units: Units,
     pub(super) large: u64,
     pub(super) start: Instant,
@@ -56,7 +59,7 @@ impl Queue {
             waiting: VecDeque::new(),
             running: vec![None; lanes],
             // Until it is measured; no job is taken before.
-            price: Price::measured(Units(1), std::time::Duration::from_millis(1)),
+            price: Price::measured(Units(1), Duration::from_millis(1)),
             closed: false,
             wipes: 0,
             config,
@@ -107,7 +110,9 @@ impl Queue {
             }
             if let Some(place) = self.running.get_mut(lane) {
                 let end = now + self.price.service(next.units);
-                *place = Some(Running { units: next.units, large: next.large, start: now, end });
+                let who = next.who.clone();
+                let (units, large) = (next.units, next.large);
+                *place = Some(Running { who, units, large, start: now, end });
             }
             return (Some(next), late);
         }
@@ -121,6 +126,24 @@ impl Queue {
         if let Some(units) = done {
             self.price.observe(units, now.saturating_duration_since(running.start));
         }
+    }
+
+    /// When each lane is predicted to finish what it runs.
+    pub(super) fn ends(&self) -> impl Iterator<Item = Option<Instant>> {
+        self.running.iter().map(|job| job.as_ref().map(|job| job.end))
+    }
+
+    /// How long each waiting job takes, in order.
+    pub(super) fn services(&self) -> impl Iterator<Item = Duration> {
+        self.waiting.iter().map(|job| self.price.service(job.units))
+    }
+
+    /// Whether one more job of this user may start.
+    pub(super) fn admits(&self, who: &Who) -> bool {
+        let running = self.running.iter().flatten().map(|job| &job.who);
+        let all = running.chain(self.waiting.iter().map(|job| &job.who)).flatten();
+        let of_user = all.filter(|other| other.user == who.user).map(|other| other.known);
+        user_cap::admits(of_user, who.known, self.config.jobs_per_user_max)
     }
 
     pub(super) fn load(&self) -> Units {

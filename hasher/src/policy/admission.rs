@@ -53,7 +53,8 @@ pub fn admit(
 }
 
 /// Time until a lane is free for one more job, with everything before it done in order.
-fn wait(
+#[must_use]
+pub fn wait(
     now: Instant,
     lanes: impl IntoIterator<Item = Option<Instant>>,
     queued: impl IntoIterator<Item = Duration>,

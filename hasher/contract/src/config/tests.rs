@@ -76,6 +76,10 @@ fn what_makes_no_sense_says_what_to_do() {
         "[sessions]\nidle_timeout_seconds = 10\nabsolute_timeout_seconds = 9\n",
         "sessions: 0 < idle_timeout_seconds <= absolute_timeout_seconds must hold",
     );
+    check(
+        "[routing]\njobs_per_user_max = 0\n",
+        "routing.jobs_per_user_max is 0: nobody could log in",
+    );
     check("[breaker]\nfailures = 0\n", "breaker: failures and recovery_seconds must be at least 1");
     check(
         "[password.argon2id]\nmemory_mib = 4\n",
