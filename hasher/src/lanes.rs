@@ -116,7 +116,7 @@ impl Lanes {
         }
         let price = queue.price;
         let ask = Ask {
-            service: price.service(units),
+            service: queue.service(now, units),
             service_at_best: price.service_at_best(units),
             deadline: terms.deadline,
             wait_max: terms.wait_max,
@@ -144,12 +144,14 @@ impl Lanes {
         }
     }
 
-    /// Time until a lane is free for one more job.
+    /// What a job would be told that has no time at all to wait: until a lane is free, and what this pod
+    /// takes longer than it should.
     #[must_use]
-    pub fn wait(&self, now: Instant) -> Duration {
+    pub fn delay(&self, now: Instant, units: Units) -> Duration {
         let mut queue = self.shared.lock();
         queue.forget_cancelled();
-        wait(now, queue.ends(), queue.services())
+        let excess = queue.service(now, units).saturating_sub(queue.price.service_at_best(units));
+        wait(now, queue.ends(), queue.services()).saturating_add(excess)
     }
 
     /// Work admitted and not finished; cancelled work that waits is not counted.

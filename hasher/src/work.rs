@@ -18,8 +18,8 @@ use authcluster_contract::user::UserKey;
 use futures::future::BoxFuture;
 
 use crate::formats::Stored;
-use crate::policy::pricing::steps::Demand;
 use crate::policy::breaker::State;
+use crate::policy::pricing::steps::Demand;
 use crate::store::NodeEntry;
 
 pub use self::local::{Identity, Local};
@@ -112,7 +112,7 @@ impl Job {
 pub struct Terms {
     /// The job must be finished by then.
     pub deadline: Instant,
-    /// Refuse instead of waiting longer than this for a lane.
+    /// Refuse instead of keeping the job longer than this beyond what it takes at best.
     pub wait_max: Option<Duration>,
 }
 

@@ -7,6 +7,7 @@ use authcluster_contract::cost::Units;
 use tokio::sync::oneshot;
 
 use super::LanesConfig;
+use crate::policy::admission::is_confirmed;
 use crate::policy::pricing::Price;
 use crate::policy::pricing::steps::Demand;
 use crate::policy::user_cap;
@@ -40,6 +41,8 @@ pub(super) struct Queue {
     pub(super) running: Vec<Option<Running>>,
     pub(super) price: Price,
     pub(super) closed: bool,
+    /// When a lane was last done with a job.
+    last_done: Option<Instant>,
     /// Arenas wiped for want of work.
     pub(super) wipes: u64,
     config: LanesConfig,
@@ -61,6 +64,7 @@ impl Queue {
             // Until it is measured; no job is taken before.
             price: Price::measured(Units(1), Duration::from_millis(1)),
             closed: false,
+            last_done: None,
             wipes: 0,
             config,
             large_reserved_kib: 0,
@@ -125,6 +129,7 @@ impl Queue {
         self.large_reserved_kib = self.large_reserved_kib.saturating_sub(running.large);
         if let Some(units) = done {
             self.price.observe(units, now.saturating_duration_since(running.start));
+            self.last_done = Some(now);
         }
     }
 
@@ -136,6 +141,16 @@ impl Queue {
     /// How long each waiting job takes, in order.
     pub(super) fn services(&self) -> impl Iterator<Item = Duration> {
         self.waiting.iter().map(|job| self.price.service(job.units))
+    }
+
+    /// How long so much work would take.
+    pub(super) fn service(&self, now: Instant, units: Units) -> Duration {
+        let is_busy = self.running.iter().any(Option::is_some);
+        if is_confirmed(now, is_busy, self.last_done) {
+            self.price.service(units)
+        } else {
+            self.price.service_at_best(units)
+        }
     }
 
     /// Whether one more job of this user may start.

@@ -80,10 +80,10 @@ impl Local {
         self.lanes.load()
     }
 
-    /// Time until a lane is free for one more job.
+    /// How long this pod keeps a job beyond what it takes at best.
     #[must_use]
-    pub fn wait(&self) -> Duration {
-        self.lanes.wait(clock::now())
+    pub fn delay(&self, job: &Job) -> Duration {
+        self.lanes.delay(clock::now(), job.units())
     }
 
     /// What work costs on one lane.

@@ -78,7 +78,7 @@ impl Routed {
         let mut attempts = Attempts::new(order);
         let mut least_wait: Option<Duration> = None;
         loop {
-            let (node, wait_max) = match attempts.next_step(self.own_wait_ms()) {
+            let (node, wait_max) = match attempts.next_step(self.own_wait_ms(&job)) {
                 Step::Ask(node) => {
                     let wait_max = self.refuse_after(&node);
                     (node, Some(wait_max))
@@ -106,10 +106,10 @@ impl Routed {
     }
 
     /// How long this pod's own lanes are busy; a pod that drains is not to count on them.
-    fn own_wait_ms(&self) -> Option<u64> {
+    fn own_wait_ms(&self, job: &Job) -> Option<u64> {
         let table = self.table.load();
         let drains = table.row(self.local.node()).is_some_and(|row| row.weight.is_drain());
-        (!drains).then(|| whole_ms(self.local.wait()))
+        (!drains).then(|| whole_ms(self.local.delay(job)))
     }
 
     /// The wait above which a node is to refuse.

@@ -59,7 +59,8 @@ async fn every_node_is_reached_with_tls_and_under_its_authority_alone() -> anyho
     }
     let other = tempfile::tempdir()?;
     certificates(other.path(), &["localhost"])?;
-    never_reached(&access(&seeds, other.path().join("ca.crt"))?, "invalid peer certificate").await?;
+    never_reached(&access(&seeds, other.path().join("ca.crt"))?, "invalid peer certificate")
+        .await?;
     // Nobody speaks plainly to a port that wants TLS.
     never_reached(&Access::to(seeds, PASSWORD)?, "").await
 }
