@@ -94,6 +94,9 @@ crd: ## Writes crds/authclusters.yaml and the chart's copy again, from the types
 golden: ## Writes the objects that samples become again, for review.
 	UPDATE_EXPECT=1 $(CARGO) test --quiet --locked --package authcluster-operator --lib plan::preview
 
+simulate: ## Simulates the routing next to an oracle, prints the table and writes it into hasher/ROUTING.md.
+	UPDATE_EXPECT=1 $(CARGO) test --quiet --locked --package authcluster-tests --test simulation the_table -- --nocapture
+
 bench-argon2id: ## Measures the Argon2id engine next to the argon2 crate and libargon2.
 	$(CARGO) run --release --locked --package authcluster-argon2id --example bench
 

@@ -103,6 +103,10 @@ impl From<WorkError> for ApiError {
                     ),
                 )
             },
+            WorkError::UserBusy => Self {
+                retry_after: Some(Duration::from_secs(1)),
+                ..Self::new(Code::UserBusy, "too many requests of this user are under way at once")
+            },
             WorkError::Failed(cause) => Self::internal(cause),
         }
     }

@@ -71,8 +71,11 @@ pub fn nobody(cost: Cost, bounds: &Bounds) -> Result<Stored, ApiError> {
 }
 
 impl Service {
-    fn deadline(&self) -> Instant {
-        clock::now() + self.deadline
+    /// When a request that arrived now is to be done: in the time that its caller gives it, at most in
+    /// the configured one.
+    #[must_use]
+    pub fn deadline(&self, given: Option<Duration>) -> Instant {
+        clock::now() + given.map_or(self.deadline, |given| given.min(self.deadline))
     }
 
     fn offer(&self, job: Job) -> Job {

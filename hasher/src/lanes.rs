@@ -16,9 +16,9 @@ use tokio::sync::oneshot;
 
 use self::queue::{Queue, Waiting};
 use crate::engine::EngineError;
-use crate::policy::admission::{Ask, Decision, admit};
+use crate::policy::admission::{Ask, Decision, admit, wait};
 use crate::policy::pricing::Price;
-use crate::work::{Job, Outcome, Refused, Terms, WorkError};
+use crate::work::{Job, Outcome, Refused, Terms, Who, WorkError};
 
 /// A lane that had nothing to do for so long wipes its arena. A login storm has no such pauses, so
 /// wiping costs it nothing; a job that comes while it wipes waits some milliseconds.
@@ -35,6 +35,8 @@ pub struct LanesConfig {
     pub cost: Cost,
     /// Memory for stored hashes that need more than an arena, all together, in KiB.
     pub large_kib: u64,
+    /// Jobs of one user at once.
+    pub jobs_per_user_max: u32,
 }
 
 /// Why the lanes did not start.
@@ -97,34 +99,39 @@ impl Lanes {
     /// Puts a job to the lanes, at once.
     ///
     /// # Errors
-    /// [`Refused`] when it cannot be done on these terms.
-    pub fn admit(&self, now: Instant, job: Job, terms: Terms) -> Result<Reply, Refused> {
+    /// [`WorkError::Refused`] when it cannot be done on these terms, [`WorkError::UserBusy`] when its user
+    /// has enough under way.
+    pub fn admit(
+        &self,
+        now: Instant,
+        who: Option<&Who>,
+        job: Job,
+        terms: Terms,
+    ) -> Result<Reply, WorkError> {
         let units = job.units();
         let mut queue = self.shared.lock();
         queue.forget_cancelled();
+        if who.is_some_and(|who| !queue.admits(who)) {
+            return Err(WorkError::UserBusy);
+        }
         let price = queue.price;
         let ask = Ask {
-            service: price.service(units),
+            service: queue.service(now, units),
             service_at_best: price.service_at_best(units),
             deadline: terms.deadline,
             wait_max: terms.wait_max,
         };
-        let queued = queue.waiting.iter().map(|job| price.service(job.units));
-        match admit(
-            now,
-            queue.running.iter().map(|job| job.as_ref().map(|job| job.end)),
-            queued,
-            ask,
-        ) {
-            Decision::Refuse { wait } => Err(Refused { wait }),
+        match admit(now, queue.ends(), queue.services(), ask) {
+            Decision::Refuse { wait } => Err(WorkError::Refused(Refused { wait })),
             Decision::Admit => {
                 let Some(large) = queue.reserve_large(job.demand()) else {
                     // Whoever holds the memory is on a lane or before one.
-                    return Err(Refused { wait: price.service(units) });
+                    return Err(WorkError::Refused(Refused { wait: price.service(units) }));
                 };
                 let (reply, receiver) = oneshot::channel();
                 queue.waiting.push_back(Waiting {
                     job,
+                    who: who.cloned(),
                     units,
                     deadline: terms.deadline,
                     large,
@@ -135,6 +142,16 @@ impl Lanes {
                 Ok(receiver)
             }
         }
+    }
+
+    /// What a job would be told that has no time at all to wait: until a lane is free, and what this pod
+    /// takes longer than it should.
+    #[must_use]
+    pub fn delay(&self, now: Instant, units: Units) -> Duration {
+        let mut queue = self.shared.lock();
+        queue.forget_cancelled();
+        let excess = queue.service(now, units).saturating_sub(queue.price.service_at_best(units));
+        wait(now, queue.ends(), queue.services()).saturating_add(excess)
     }
 
     /// Work admitted and not finished; cancelled work that waits is not counted.

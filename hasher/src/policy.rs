@@ -7,3 +7,5 @@ pub mod budget;
 pub mod pricing;
 pub mod rehash;
 pub mod routing;
+pub mod slow_start;
+pub mod user_cap;

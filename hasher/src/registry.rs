@@ -9,7 +9,7 @@ mod rate;
 mod view;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use authcluster_contract::node::NodeRecord;
@@ -49,7 +49,7 @@ impl Registry {
     #[must_use]
     pub fn new(store: Arc<dyn NodeStore>, local: Arc<Local>, metrics: Arc<Metrics>) -> Self {
         let registry = Self { store, local, metrics, table: SharedTable::default() };
-        registry.replace(Vec::new());
+        registry.replace(Vec::new(), None);
         registry
     }
 
@@ -100,11 +100,14 @@ impl Registry {
         let mut ticks = interval(READ_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut readable = true;
+        // Whoever is there at the first look may have been there for ever.
+        let mut looked = false;
         while stopping.run_until_cancelled(ticks.tick()).await.is_some() {
             match self.store.read_nodes().await {
                 Ok(entries) => {
                     let others = entries.into_iter().map(view::node_seen).collect();
-                    self.replace(others);
+                    self.replace(others, looked.then(clock::now));
+                    looked = true;
                     if !readable {
                         tracing::info!("the nodes are readable again");
                     }
@@ -121,15 +124,26 @@ impl Registry {
         }
     }
 
-    fn replace(&self, read: Vec<NodeSeen>) {
+    fn replace(&self, read: Vec<NodeSeen>, now: Option<Instant>) {
         let own = NodeSeen {
             node: self.local.node().clone(),
             record: self.local.record(),
             load: Some(self.local.load()),
             weight: None,
         };
-        let next = self.table.load().next(view::with_own(read, own));
+        let last = self.table.load();
+        let next = last.next(view::with_own(read, own), now);
+        if next.nonsense() != last.nonsense() {
+            for nonsense in next.nonsense() {
+                tracing::warn!(%nonsense, "the nodes that were read make no sense");
+            }
+        }
+        if next.version() != last.version() {
+            let (version, nodes) = (next.version(), next.rows().len());
+            tracing::info!(version, nodes, "the table of nodes has changed");
+        }
         self.metrics.nodes(next.rows().len());
+        self.metrics.table_version(next.version());
         self.table.store(Arc::new(next));
     }
 }

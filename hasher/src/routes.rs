@@ -1,6 +1,7 @@
 //! The API: extract, call a flow, reply. No decisions.
 
 mod body;
+mod deadline;
 mod observe;
 
 use std::sync::Arc;
@@ -59,7 +60,8 @@ async fn hash(
     body: Body<HashRequest>,
 ) -> Reply<HashReply> {
     let caller = api.auth.caller(&headers, Scope::Hash)?;
-    Ok(Json(api.service.hash(&caller, body.read()?).await?))
+    let deadline = api.service.deadline(deadline::given(&headers)?);
+    Ok(Json(api.service.hash(&caller, body.read()?, deadline).await?))
 }
 
 async fn verify(
@@ -68,7 +70,8 @@ async fn verify(
     body: Body<VerifyRequest>,
 ) -> Reply<VerifyReply> {
     let caller = api.auth.caller(&headers, Scope::Verify)?;
-    Ok(Json(api.service.verify(&caller, body.read()?).await?))
+    let deadline = api.service.deadline(deadline::given(&headers)?);
+    Ok(Json(api.service.verify(&caller, body.read()?, deadline).await?))
 }
 
 async fn inspect(
@@ -86,7 +89,8 @@ async fn login(
     body: Body<LoginRequest>,
 ) -> Reply<LoginReply> {
     let caller = api.auth.caller(&headers, Scope::Login)?;
-    Ok(Json(api.service.login(&caller, body.read()?).await?))
+    let deadline = api.service.deadline(deadline::given(&headers)?);
+    Ok(Json(api.service.login(&caller, body.read()?, deadline).await?))
 }
 
 async fn introspect(

@@ -85,7 +85,13 @@ pub async fn start_at(
         ..bounds
     };
     let identity = Identity { node: node.clone(), address, lanes, bounds };
-    let lanes = Lanes::start(LanesConfig { lanes, pin: config.pin_lanes, cost, large_kib })?;
+    let lanes = Lanes::start(LanesConfig {
+        lanes,
+        pin: config.pin_lanes,
+        cost,
+        large_kib,
+        jobs_per_user_max: config.routing.jobs_per_user_max,
+    })?;
     let local = Arc::new(Local::new(identity, lanes));
     let metrics = Arc::new(Metrics::new());
     let nobody = Arc::new(nobody(cost, &bounds).map_err(|error| anyhow::anyhow!("{error:?}"))?);

@@ -30,14 +30,9 @@ pub type WorkFuture<'a> = BoxFuture<'a, Result<Outcome, WorkError>>;
 
 /// Whoever gets jobs done.
 pub trait Work: Send + Sync + 'static {
-    /// Does one job before its deadline, or refuses. The user's key finds the user's home pod; any
-    /// pod does without one.
-    fn compute<'a>(
-        &'a self,
-        user: Option<&'a UserKey>,
-        job: Job,
-        deadline: Instant,
-    ) -> WorkFuture<'a>;
+    /// Does one job before its deadline, or refuses. The user finds the user's home pod; any pod does
+    /// without one.
+    fn compute<'a>(&'a self, who: Option<&'a Who>, job: Job, deadline: Instant) -> WorkFuture<'a>;
 
     /// The nodes that share the work, as this pod knows them; itself, when it is alone.
     fn nodes(&self) -> Vec<Known>;
@@ -50,6 +45,23 @@ pub struct Known {
     pub entry: NodeEntry,
     /// Its circuit breaker and how long that has been so; `None` for this pod itself.
     pub breaker: Option<(State, Duration)>,
+}
+
+/// Whose job it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Who {
+    /// The user.
+    pub user: UserKey,
+    /// The user's request comes from an address that this user has logged in from.
+    pub known: bool,
+}
+
+impl Who {
+    /// A user from anywhere.
+    #[must_use]
+    pub fn unknown(user: UserKey) -> Self {
+        Self { user, known: false }
+    }
 }
 
 /// One piece of work, with everything that it needs. Passwords are the bytes that the caller sent:
@@ -100,7 +112,7 @@ impl Job {
 pub struct Terms {
     /// The job must be finished by then.
     pub deadline: Instant,
-    /// Refuse instead of waiting longer than this for a lane.
+    /// Refuse instead of keeping the job longer than this beyond what it takes at best.
     pub wait_max: Option<Duration>,
 }
 
@@ -135,6 +147,9 @@ pub enum WorkError {
     /// No lane can finish it in time.
     #[error("no lane can finish in time; the earliest is free in {} ms", .0.wait.as_millis())]
     Refused(Refused),
+    /// Too many jobs of this user are under way; final, wherever it is said.
+    #[error("too many jobs of this user are under way")]
+    UserBusy,
     /// It went wrong; names no content.
     #[error("the hash could not be computed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -218,6 +218,54 @@ async fn too_much_work_is_refused_at_once_with_a_time_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_caller_may_give_a_request_less_time_but_not_more() {
+    let mut config = config();
+    config.password.argon2id.memory_mib = 64;
+    config.password.argon2id.iterations = 4;
+    let pod = start(&config, "pod".parse().unwrap()).await.unwrap();
+    let call = async |deadline_ms: &str| {
+        let url = format!("http://{}/v1/hash", pod.api);
+        let request = client().post(url).header("content-type", "application/json");
+        let request = request.header("Authcluster-Deadline-Ms", deadline_ms);
+        send(request.body(json!({ "password": "p" }).to_string())).await
+    };
+    assert_eq!(call("1").await.problem(), (503, "overloaded".to_owned()));
+    assert_eq!(call("29999").await.status, 200);
+    assert_eq!(call("soon").await.problem(), (400, "malformed-request".to_owned()));
+    config.routing.deadline_ms = 1;
+    let pod = start(&config, "pod".parse().unwrap()).await.unwrap();
+    let url = format!("http://{}/v1/hash", pod.api);
+    let request = client().post(url).header("content-type", "application/json");
+    let request = request.header("Authcluster-Deadline-Ms", "60000");
+    let answer = send(request.body(json!({ "password": "p" }).to_string())).await;
+    assert_eq!(answer.problem(), (503, "overloaded".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_user_has_two_requests_at_once_and_others_are_not_kept_waiting() {
+    let mut config = config();
+    config.password.argon2id.iterations = 64;
+    let pod = start(&config, "pod".parse().unwrap()).await.unwrap();
+    let login = |name: &str| json!({ "username": name, "password": "p", "encoded": null });
+    let mut answers = Vec::new();
+    for answer in
+        futures::future::join_all((0..6).map(|_| post(&pod, "/v1/login", login("alice")))).await
+    {
+        if answer.status == 200 {
+            answers.push(200);
+        } else {
+            assert_eq!(answer.problem(), (429, "user-busy".to_owned()));
+            assert_eq!(answer.retry_after.as_deref(), Some("1"));
+            answers.push(429);
+        }
+    }
+    answers.sort_unstable();
+    assert_eq!(answers.iter().filter(|status| **status == 200).count(), 2, "{answers:?}");
+    assert_eq!(post(&pod, "/v1/login", login("bob")).await.status, 200);
+    assert_eq!(post(&pod, "/v1/login", login("alice")).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn callers_need_a_known_token_with_the_scope() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     // printf %s letmein-letmein-letmein | sha256sum

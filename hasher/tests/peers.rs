@@ -9,6 +9,8 @@
 
 #[path = "peers/breaker.rs"]
 mod breaker;
+#[path = "peers/choices.rs"]
+mod choices;
 #[path = "peers/cluster.rs"]
 mod cluster;
 
@@ -23,7 +25,7 @@ use authcluster_contract::secret::Password;
 use authcluster_hasher::formats::{Bounds, Stored};
 use authcluster_hasher::peer::{self, Answer, BODY_BYTES_MAX, PeerError, PeerTls};
 use authcluster_hasher::telemetry::{Tasks, chain};
-use authcluster_hasher::work::{Job, Outcome, Terms, Work as _, WorkError};
+use authcluster_hasher::work::{Job, Outcome, Terms, Who, Work as _, WorkError};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -66,7 +68,11 @@ async fn every_pod_answers_for_every_user_and_the_home_pod_computes() {
             for (password, matches) in [(PASSWORD, true), ("wrong", false)] {
                 let password = Password::from_bytes(password.as_bytes().to_vec()).unwrap();
                 let job = Job::Verify { password, stored: Arc::clone(&stored) };
-                let outcome = pod.work.compute(Some(&user), job, now() + PATIENCE).await.unwrap();
+                let outcome = pod
+                    .work
+                    .compute(Some(&Who::unknown(user.clone())), job, now() + PATIENCE)
+                    .await
+                    .unwrap();
                 assert_eq!(outcome, Outcome::Verified(matches));
             }
         }
@@ -122,13 +128,15 @@ async fn after_two_refusals_the_least_bad_pod_computes() {
     let pods = pods(3, &Authority::new(), &[]).await;
     let user = order_of(&pods, &["pod-0", "pod-1", "pod-2"]);
     let busy = [pods[0].occupy(), pods[1].occupy()];
+    // This pod is the busiest of all.
+    let own = (pods[2].occupy(), pods[2].occupy());
     let (pods, calling) = (Arc::new(pods), user.clone());
     let asking = Arc::clone(&pods);
     let call = tokio::spawn(async move { asking[2].hash_for(Some(&calling)).await });
     // All other work comes in whole large jobs.
     let waits = |pod: &Pod| pod.local.load().0 % LARGE.units().0 == SMALL.units().0;
     eventually("the job waits", || waits(&pods[0]) || waits(&pods[1])).await;
-    drop(busy);
+    drop((busy, own));
     call.await.unwrap().unwrap();
     let forwarded = ["refused", "done", "failed"].map(|how| pods[2].count("forwarded", how));
     assert_eq!(forwarded, [2, 1, 0]);
@@ -140,7 +148,11 @@ async fn a_job_that_no_pod_can_do_in_time_is_refused_with_a_wait() {
     let user = order_of(&pods, &["pod-1"]);
     let busy: Vec<_> = pods.iter().map(Pod::occupy).collect();
     let deadline = now() + Duration::from_millis(500);
-    let refused = pods[0].work.compute(Some(&user), hash(SMALL), deadline).await.unwrap_err();
+    let refused = pods[0]
+        .work
+        .compute(Some(&Who::unknown(user.clone())), hash(SMALL), deadline)
+        .await
+        .unwrap_err();
     let WorkError::Refused(refused) = refused else { panic!("{refused}") };
     assert!(refused.wait > Duration::from_millis(50), "{:?}", refused.wait);
     assert_eq!(pods[0].count("forwarded", "failed"), 0);
@@ -159,7 +171,11 @@ async fn dead_peers_are_answered_for_by_others_within_the_deadline() {
         let pods = pods(2, &authority, &[("ghost", address, 1_000_000)]).await;
         for number in 12..20 {
             let deadline = now() + Duration::from_secs(5);
-            pods[0].work.compute(Some(&user(number)), hash(SMALL), deadline).await.unwrap();
+            pods[0]
+                .work
+                .compute(Some(&Who::unknown(user(number))), hash(SMALL), deadline)
+                .await
+                .unwrap();
         }
         assert_eq!(pods[0].count("forwarded", "failed"), 5);
         assert!((1..=4).contains(&pods[1].count("peer_jobs", "done")));
@@ -168,7 +184,7 @@ async fn dead_peers_are_answered_for_by_others_within_the_deadline() {
     let client = peer::Client::new(authority.peer(), Tasks::default());
     let (from, job) = ("tester".parse().unwrap(), hash(SMALL));
     let began = now();
-    let calls = (0..40).map(|_| client.compute(mute, &from, &job, patient()));
+    let calls = (0..40).map(|_| client.compute(mute, &from, (None, &job), patient()));
     for called in futures::future::join_all(calls).await {
         let error = chain(&called.unwrap_err());
         assert!(error.ends_with("made no connection within 250 ms"), "{error}");
@@ -207,14 +223,14 @@ async fn a_peer_that_falls_silent_on_its_one_connection_is_found_out() {
     let client = peer::Client::new(authority.peer(), Tasks::default());
     let from = "tester".parse().unwrap();
     let job = hash(SMALL);
-    let calls = (0..20).map(|_| client.compute(address, &from, &job, patient()));
+    let calls = (0..20).map(|_| client.compute(address, &from, (None, &job), patient()));
     for called in futures::future::join_all(calls).await {
         called.unwrap();
     }
     assert_eq!(connections.load(Ordering::Relaxed), 1);
     cut.cancel();
     let began = now();
-    let error = client.compute(address, &from, &hash(SMALL), patient()).await.unwrap_err();
+    let error = client.compute(address, &from, (None, &hash(SMALL)), patient()).await.unwrap_err();
     assert!(matches!(error, PeerError::Broke(_)), "{error}");
     assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
 }
@@ -226,12 +242,13 @@ async fn a_caller_that_goes_away_takes_its_job_back_from_the_peer() {
     let from = "tester".parse().unwrap();
     let client = pods[1].client.clone();
     // The connection is there before the lane is busy.
-    client.compute(pods[0].address, &from, &hash(SMALL), patient()).await.unwrap();
+    client.compute(pods[0].address, &from, (None, &hash(SMALL)), patient()).await.unwrap();
     let busy = pods[0].occupy();
     let load = pods[0].local.load();
     let address = pods[0].address;
-    let call =
-        tokio::spawn(async move { client.compute(address, &from, &hash(SMALL), patient()).await });
+    let call = tokio::spawn(async move {
+        client.compute(address, &from, (None, &hash(SMALL)), patient()).await
+    });
     eventually("the job waits", || pods[0].local.load() == load.saturating_add(Units(1))).await;
     call.abort();
     eventually("the job is taken back", || pods[0].count("peer_jobs", "gone") == 1).await;
@@ -249,7 +266,7 @@ async fn a_draining_pod_finishes_what_peers_gave_it_and_takes_nothing_new() {
     let asking = Arc::clone(&other);
     let asked = user.clone();
     let call = tokio::spawn(async move {
-        asking.work.compute(Some(&asked), hash(LARGE), now() + PATIENCE).await
+        asking.work.compute(Some(&Who::unknown(asked)), hash(LARGE), now() + PATIENCE).await
     });
     eventually("the job is at its home", || home.local.load() > Units::ZERO).await;
     home.tasks.drain();
@@ -267,12 +284,17 @@ async fn a_job_beyond_a_pods_bounds_is_no_failure_of_the_pod() {
     let pods = pods_bounded(&[1024, 1024, 4096, 4096], &Authority::new(), &[]).await;
     let cost = Cost { memory_kib: 2048, ..SMALL };
     let from = "tester".parse().unwrap();
-    let reply = pods[3].client.compute(pods[0].address, &from, &hash(cost), patient()).await;
+    let reply =
+        pods[3].client.compute(pods[0].address, &from, (None, &hash(cost)), patient()).await;
     let Answer::Cannot(words) = reply.unwrap().answer else { panic!("it was tried") };
     assert_eq!(words, "the new hash costs more than this pod has");
     // After two failures the pod would have done it itself.
     let user = order_of(&pods, &["pod-0", "pod-1", "pod-2"]);
-    pods[3].work.compute(Some(&user), hash(cost), now() + PATIENCE).await.unwrap();
+    pods[3]
+        .work
+        .compute(Some(&Who::unknown(user.clone())), hash(cost), now() + PATIENCE)
+        .await
+        .unwrap();
     let forwarded = ["cannot", "done", "failed"].map(|how| pods[3].count("forwarded", how));
     assert_eq!(forwarded, [2, 1, 0]);
 }
@@ -353,7 +375,7 @@ async fn strangers_are_refused_in_both_directions() {
     for (files, reason) in strangers {
         let strange = PeerTls::read(files).unwrap();
         let calling = peer::Client::new(strange.clone(), Tasks::default());
-        let error = calling.compute(pods[0].address, &from, &hash(SMALL), patient()).await;
+        let error = calling.compute(pods[0].address, &from, (None, &hash(SMALL)), patient()).await;
         // Whether the alert or the end of the connection comes first is a race.
         assert!(matches!(error.unwrap_err(), PeerError::Broke(_) | PeerError::Connect(_)));
         let line = format!("peer refused: {reason}");
@@ -363,7 +385,7 @@ async fn strangers_are_refused_in_both_directions() {
         let address = listener.local_addr().unwrap();
         let server = peer::server(Arc::clone(&pods[0].local), &strange, pods[0].metrics.clone());
         tokio::spawn(server.serve(listener, Tasks::default(), std::future::pending()));
-        let called = pods[0].client.compute(address, &from, &hash(SMALL), patient()).await;
+        let called = pods[0].client.compute(address, &from, (None, &hash(SMALL)), patient()).await;
         let expect = format!("the peer at {address} is not trusted: {reason}");
         assert_eq!(chain(&called.unwrap_err()), expect);
     }
@@ -383,7 +405,7 @@ async fn a_new_authority_counts_once_it_is_read_and_a_broken_file_changes_nothin
     let from = "tester".parse().unwrap();
     let ask = async |authority: &Authority| {
         let client = peer::Client::new(authority.peer(), Tasks::default());
-        client.compute(address, &from, &hash(SMALL), patient()).await
+        client.compute(address, &from, (None, &hash(SMALL)), patient()).await
     };
     ask(&old).await.unwrap();
     ask(&new).await.unwrap_err();

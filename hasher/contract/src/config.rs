@@ -158,11 +158,18 @@ pub struct Routing {
     pub refuse_after_ms: u32,
     /// Time a request may take when the caller names none, in milliseconds.
     pub deadline_ms: u32,
+    /// Jobs of one user that a pod takes at once; a known-good pair of user and address has one more.
+    pub jobs_per_user_max: u32,
 }
 
 impl Default for Routing {
     fn default() -> Self {
-        Self { strategy: RoutingStrategy::default(), refuse_after_ms: 50, deadline_ms: 1_000 }
+        Self {
+            strategy: RoutingStrategy::default(),
+            refuse_after_ms: 50,
+            deadline_ms: 1_000,
+            jobs_per_user_max: 2,
+        }
     }
 }
 
@@ -225,6 +232,9 @@ impl HasherConfig {
             })?;
         }
         self.breaker.check()?;
+        if self.routing.jobs_per_user_max == 0 {
+            return Err("routing.jobs_per_user_max is 0: nobody could log in".to_owned());
+        }
         if self.peers.is_some() && self.redis.is_none() {
             return Err("peers needs redis: pods find each other through it".to_owned());
         }

@@ -12,6 +12,10 @@ use crate::secret::{Password, PasswordError, SecretString};
 pub use crate::formats::{RehashReason, Scheme};
 pub use sessions::{CreatedSession, IntrospectReply, NewSession, RevokeReply, SessionRequest};
 
+/// Header of a request: time that the caller gives it, in milliseconds. Only ever shortens the
+/// configured time.
+pub const DEADLINE_HEADER: &str = "authcluster-deadline-ms";
+
 /// `POST /v1/hash`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -193,6 +197,8 @@ pub enum Code {
     CostOutOfBounds,
     /// 422: the password is longer than allowed.
     PasswordTooLong,
+    /// 429: too many requests of this user are under way at once.
+    UserBusy,
     /// 500: a fault of the hasher.
     Internal,
     /// 503: no pod can finish in time.
@@ -214,6 +220,7 @@ impl Code {
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::UnsupportedFormat | Self::CostOutOfBounds | Self::PasswordTooLong => 422,
+            Self::UserBusy => 429,
             Self::Internal => 500,
             Self::Overloaded | Self::SessionsUnavailable => 503,
         }
@@ -233,6 +240,7 @@ impl Code {
             Self::UnsupportedFormat => "Unsupported hash format",
             Self::CostOutOfBounds => "Hash cost out of bounds",
             Self::PasswordTooLong => "Password too long",
+            Self::UserBusy => "User busy",
             Self::Internal => "Internal error",
             Self::Overloaded => "Overloaded",
             Self::SessionsUnavailable => "Sessions unavailable",
@@ -253,6 +261,7 @@ impl Code {
             Self::UnsupportedFormat => "unsupported-format",
             Self::CostOutOfBounds => "cost-out-of-bounds",
             Self::PasswordTooLong => "password-too-long",
+            Self::UserBusy => "user-busy",
             Self::Internal => "internal",
             Self::Overloaded => "overloaded",
             Self::SessionsUnavailable => "sessions-unavailable",

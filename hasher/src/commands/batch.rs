@@ -105,7 +105,14 @@ struct Batch {
 impl Batch {
     fn start(lanes: u32) -> anyhow::Result<Self> {
         let cost = Argon2idPolicy::default().checked()?;
-        let config = LanesConfig { lanes, pin: false, cost, large_kib: LARGE_KIB_MAX };
+        let config = LanesConfig {
+            lanes,
+            pin: false,
+            cost,
+            large_kib: LARGE_KIB_MAX,
+            // Rows have no users.
+            jobs_per_user_max: u32::MAX,
+        };
         let rows_max = usize::try_from(lanes).unwrap_or(1).saturating_mul(ROWS_A_LANE);
         let lanes = Lanes::start(config)?;
         Ok(Self { lanes, bounds: Bounds::default(), rows_max, pending: VecDeque::new() })
@@ -136,7 +143,7 @@ impl Batch {
     fn put(&mut self, job: &Job, output: &mut impl Write) -> anyhow::Result<Pending> {
         loop {
             let terms = Terms { deadline: clock::now() + DEADLINE, wait_max: None };
-            match self.lanes.admit(clock::now(), job.clone(), terms) {
+            match self.lanes.admit(clock::now(), None, job.clone(), terms) {
                 Ok(reply) => return Ok(Pending::Lane(reply)),
                 Err(_) if self.answer_first(output)? => {}
                 Err(_) => return Ok(Pending::Known(Code::Overloaded)),
@@ -152,7 +159,7 @@ impl Batch {
             Pending::Lane(reply) => match reply.blocking_recv() {
                 Ok(Ok(Outcome::Verified(true))) => "match",
                 Ok(Ok(Outcome::Verified(false))) => "mismatch",
-                Ok(Err(WorkError::Refused(_))) => Code::Overloaded.as_str(),
+                Ok(Err(WorkError::Refused(_) | WorkError::UserBusy)) => Code::Overloaded.as_str(),
                 Ok(Ok(Outcome::Hashed(_)) | Err(WorkError::Failed(_))) | Err(_) => {
                     Code::Internal.as_str()
                 }

@@ -34,7 +34,7 @@ impl Service {
     /// A stored hash that cannot be worked on.
     pub fn inspect(&self, request: &InspectRequest) -> Result<InspectReply, ApiError> {
         let stored = Stored::parse(request.encoded.expose(), &self.bounds)?;
-        let own = self.work.nodes().into_iter().find(|entry| entry.node == self.node);
-        Ok(describe(&stored, self.cost, own.map_or(1, |entry| entry.record.speed)))
+        let own = self.work.nodes().into_iter().find(|known| known.entry.node == self.node);
+        Ok(describe(&stored, self.cost, own.map_or(1, |known| known.entry.record.speed)))
     }
 }

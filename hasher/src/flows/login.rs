@@ -1,6 +1,7 @@
 //! Login: verify, and then create the session.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use authcluster_contract::http::{LoginReply, LoginRequest};
 
@@ -11,7 +12,7 @@ use crate::formats::Stored;
 use crate::policy::rehash::rehash_reasons;
 use crate::store::StoreError;
 use crate::telemetry::LoginResult;
-use crate::work::Job;
+use crate::work::{Job, Who};
 
 /// The request's time was over before the store had answered.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,7 @@ impl Service {
         &self,
         caller: &Caller,
         mut request: LoginRequest,
+        deadline: Instant,
     ) -> Result<LoginReply, ApiError> {
         let user = self.keys.user(&caller.realm, &request.username)?;
         let password = request.password()?;
@@ -41,8 +43,9 @@ impl Service {
             None => (Arc::clone(&self.nobody), false),
         };
         let job = self.offer(Job::Verify { password, stored: Arc::clone(&stored) });
-        let deadline = self.deadline();
-        let verified = verified(&self.work.compute(Some(&user), job, deadline).await?)?;
+        // No pair of user and address is known yet.
+        let who = Who::unknown(user.clone());
+        let verified = verified(&self.work.compute(Some(&who), job, deadline).await?)?;
         let matches = verified & known;
         self.metrics.logged_in(match (known, matches) {
             (false, _) => LoginResult::UnknownUser,

@@ -1,20 +1,21 @@
 //! Hash and verify: no state, no session.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use authcluster_contract::http::{HashReply, HashRequest, VerifyReply, VerifyRequest};
-use authcluster_contract::user::UserKey;
 
 use super::{Service, WrongOutcome, verified};
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::formats::Stored;
 use crate::policy::rehash::rehash_reasons;
-use crate::work::{Job, Outcome};
+use crate::work::{Job, Outcome, Who};
 
 impl Service {
-    fn user(&self, caller: &Caller, name: Option<&str>) -> Result<Option<UserKey>, ApiError> {
-        Ok(name.map(|name| self.keys.user(&caller.realm, name)).transpose()?)
+    fn who(&self, caller: &Caller, name: Option<&str>) -> Result<Option<Who>, ApiError> {
+        let user = name.map(|name| self.keys.user(&caller.realm, name)).transpose()?;
+        Ok(user.map(Who::unknown))
     }
 
     /// Makes a new hash.
@@ -25,10 +26,11 @@ impl Service {
         &self,
         caller: &Caller,
         mut request: HashRequest,
+        deadline: Instant,
     ) -> Result<HashReply, ApiError> {
-        let user = self.user(caller, request.username.as_deref())?;
+        let who = self.who(caller, request.username.as_deref())?;
         let job = self.offer(Job::Hash { password: request.password()?, cost: self.cost });
-        match self.work.compute(user.as_ref(), job, self.deadline()).await? {
+        match self.work.compute(who.as_ref(), job, deadline).await? {
             Outcome::Hashed(encoded) => Ok(HashReply { encoded }),
             Outcome::Verified(_) => Err(ApiError::internal(WrongOutcome)),
         }
@@ -42,12 +44,13 @@ impl Service {
         &self,
         caller: &Caller,
         mut request: VerifyRequest,
+        deadline: Instant,
     ) -> Result<VerifyReply, ApiError> {
-        let user = self.user(caller, request.username.as_deref())?;
+        let who = self.who(caller, request.username.as_deref())?;
         let password = request.password()?;
         let stored = Arc::new(Stored::parse(request.encoded.expose(), &self.bounds)?);
         let job = self.offer(Job::Verify { password, stored: Arc::clone(&stored) });
-        let matches = verified(&self.work.compute(user.as_ref(), job, self.deadline()).await?)?;
+        let matches = verified(&self.work.compute(who.as_ref(), job, deadline).await?)?;
         let reasons = if matches { rehash_reasons(&stored, self.cost) } else { Vec::new() };
         Ok(VerifyReply {
             matches,

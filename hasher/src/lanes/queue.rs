@@ -1,19 +1,22 @@
 //! What waits, what runs, and the memory that large hashes have reserved.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use authcluster_contract::cost::Units;
 use tokio::sync::oneshot;
 
 use super::LanesConfig;
+use crate::policy::admission::is_confirmed;
 use crate::policy::pricing::Price;
 use crate::policy::pricing::steps::Demand;
-use crate::work::{Job, Outcome, WorkError};
+use crate::policy::user_cap;
+use crate::work::{Job, Outcome, Who, WorkError};
 
 /// A job before the lanes.
 pub(super) struct Waiting {
     pub(super) job: Job,
+    pub(super) who: Option<Who>,
     pub(super) units: Units,
     pub(super) deadline: Instant,
     /// Memory beside the arena that is its own, in KiB.
@@ -22,8 +25,9 @@ pub(super) struct Waiting {
 }
 
 /// A job on a lane.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Running {
+    pub(super) who: Option<Who>,
     pub(super) units: Units,
     pub(super) large: u64,
     pub(super) start: Instant,
@@ -37,6 +41,8 @@ pub(super) struct Queue {
     pub(super) running: Vec<Option<Running>>,
     pub(super) price: Price,
     pub(super) closed: bool,
+    /// When a lane was last done with a job.
+    last_done: Option<Instant>,
     /// Arenas wiped for want of work.
     pub(super) wipes: u64,
     config: LanesConfig,
@@ -56,8 +62,9 @@ impl Queue {
             waiting: VecDeque::new(),
             running: vec![None; lanes],
             // Until it is measured; no job is taken before.
-            price: Price::measured(Units(1), std::time::Duration::from_millis(1)),
+            price: Price::measured(Units(1), Duration::from_millis(1)),
             closed: false,
+            last_done: None,
             wipes: 0,
             config,
             large_reserved_kib: 0,
@@ -107,7 +114,9 @@ impl Queue {
             }
             if let Some(place) = self.running.get_mut(lane) {
                 let end = now + self.price.service(next.units);
-                *place = Some(Running { units: next.units, large: next.large, start: now, end });
+                let who = next.who.clone();
+                let (units, large) = (next.units, next.large);
+                *place = Some(Running { who, units, large, start: now, end });
             }
             return (Some(next), late);
         }
@@ -120,7 +129,36 @@ impl Queue {
         self.large_reserved_kib = self.large_reserved_kib.saturating_sub(running.large);
         if let Some(units) = done {
             self.price.observe(units, now.saturating_duration_since(running.start));
+            self.last_done = Some(now);
         }
+    }
+
+    /// When each lane is predicted to finish what it runs.
+    pub(super) fn ends(&self) -> impl Iterator<Item = Option<Instant>> {
+        self.running.iter().map(|job| job.as_ref().map(|job| job.end))
+    }
+
+    /// How long each waiting job takes, in order.
+    pub(super) fn services(&self) -> impl Iterator<Item = Duration> {
+        self.waiting.iter().map(|job| self.price.service(job.units))
+    }
+
+    /// How long so much work would take.
+    pub(super) fn service(&self, now: Instant, units: Units) -> Duration {
+        let is_busy = self.running.iter().any(Option::is_some);
+        if is_confirmed(now, is_busy, self.last_done) {
+            self.price.service(units)
+        } else {
+            self.price.service_at_best(units)
+        }
+    }
+
+    /// Whether one more job of this user may start.
+    pub(super) fn admits(&self, who: &Who) -> bool {
+        let running = self.running.iter().flatten().map(|job| &job.who);
+        let all = running.chain(self.waiting.iter().map(|job| &job.who)).flatten();
+        let of_user = all.filter(|other| other.user == who.user).map(|other| other.known);
+        user_cap::admits(of_user, who.known, self.config.jobs_per_user_max)
     }
 
     pub(super) fn load(&self) -> Units {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use authcluster_contract::secret::Password;
+use authcluster_contract::user::{Realm, UserKeyMaker, UsernameCase};
 
 use super::*;
 use crate::clock;
@@ -15,7 +16,8 @@ const SMALL: Cost = Cost { memory_kib: 1024, iterations: 1, parallelism: 1 };
 const LONG: Cost = Cost { memory_kib: 1024, iterations: 5_000, parallelism: 1 };
 
 fn lanes(large_kib: u64) -> Lanes {
-    Lanes::start(LanesConfig { lanes: 1, pin: false, cost: SMALL, large_kib }).unwrap()
+    Lanes::start(LanesConfig { lanes: 1, pin: false, cost: SMALL, large_kib, jobs_per_user_max: 2 })
+        .unwrap()
 }
 
 fn hash(cost: Cost) -> Job {
@@ -28,10 +30,49 @@ fn terms(deadline: Duration) -> Terms {
 
 const HOUR: Duration = Duration::from_secs(3600);
 
+fn wait_of(refused: Result<Reply, WorkError>) -> Duration {
+    match refused {
+        Err(WorkError::Refused(refused)) => refused.wait,
+        Ok(_) | Err(WorkError::UserBusy | WorkError::Failed(_)) => panic!("{refused:?}"),
+    }
+}
+
+/// The place is the job's: it is free again when the job has ended or was taken back before it ran, and
+/// not because a caller went away.
+#[tokio::test]
+async fn a_user_has_so_many_jobs_at_once() {
+    let lanes = lanes(0);
+    let keys = UserKeyMaker::new(vec![7; 32], UsernameCase::default()).unwrap();
+    let who = |name: &str, known| {
+        let user = keys.user(&Realm::new("shop").unwrap(), name).unwrap();
+        Who { user, known }
+    };
+    let (alice, bob) = (who("alice", false), who("bob", false));
+    let ask = |who: &Who, cost| lanes.admit(clock::now(), Some(who), hash(cost), terms(HOUR));
+    let busy = |answer: Result<Reply, WorkError>| matches!(answer, Err(WorkError::UserBusy));
+    let running = ask(&alice, LONG).unwrap();
+    while lanes.shared.lock().running.iter().flatten().count() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let waiting = ask(&alice, SMALL).unwrap();
+    assert!(busy(ask(&alice, SMALL)));
+    let other = ask(&bob, SMALL).unwrap();
+    let known = ask(&who("alice", true), SMALL).unwrap();
+    drop(waiting);
+    let again = ask(&alice, SMALL).unwrap();
+    assert!(busy(ask(&alice, SMALL)));
+    drop(running);
+    assert!(busy(ask(&alice, SMALL)), "the one that runs is still there");
+    for reply in [other, known, again] {
+        reply.await.unwrap().unwrap();
+    }
+    ask(&alice, SMALL).unwrap().await.unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn a_job_comes_back_and_leaves_no_load() {
     let lanes = lanes(0);
-    let reply = lanes.admit(clock::now(), hash(SMALL), terms(HOUR)).unwrap();
+    let reply = lanes.admit(clock::now(), None, hash(SMALL), terms(HOUR)).unwrap();
     assert!(matches!(reply.await.unwrap(), Ok(Outcome::Hashed(_))));
     assert_eq!(lanes.load(), Units::ZERO);
 }
@@ -39,31 +80,32 @@ async fn a_job_comes_back_and_leaves_no_load() {
 #[tokio::test]
 async fn what_cannot_be_in_time_is_refused_at_once() {
     let lanes = lanes(0);
-    let refused = lanes.admit(clock::now(), hash(SMALL), terms(Duration::ZERO)).unwrap_err();
-    assert_eq!(refused.wait, Duration::ZERO);
-    let running = lanes.admit(clock::now(), hash(LONG), terms(HOUR)).unwrap();
+    let refused = lanes.admit(clock::now(), None, hash(SMALL), terms(Duration::ZERO));
+    assert_eq!(wait_of(refused), Duration::ZERO);
+    let running = lanes.admit(clock::now(), None, hash(LONG), terms(HOUR)).unwrap();
     let short = Terms { wait_max: Some(Duration::ZERO), ..terms(HOUR) };
-    let refused = lanes.admit(clock::now(), hash(SMALL), short).unwrap_err();
-    assert!(refused.wait > Duration::ZERO);
+    let refused = lanes.admit(clock::now(), None, hash(SMALL), short);
+    assert!(wait_of(refused) > Duration::ZERO);
     drop(running.await);
 }
 
 #[tokio::test]
 async fn a_caller_that_leaves_cancels_what_waits_and_not_what_runs() {
     let lanes = lanes(0);
-    let running = lanes.admit(clock::now(), hash(LONG), terms(HOUR)).unwrap();
+    let running = lanes.admit(clock::now(), None, hash(LONG), terms(HOUR)).unwrap();
     while lanes.shared.lock().running.iter().flatten().count() == 0 {
         assert!(lanes.load() > Units::ZERO, "it ended before it was seen");
         tokio::task::yield_now().await;
     }
-    let waiting: Vec<_> =
-        (0..200).map(|_| lanes.admit(clock::now(), hash(LONG), terms(HOUR)).unwrap()).collect();
+    let waiting: Vec<_> = (0..200)
+        .map(|_| lanes.admit(clock::now(), None, hash(LONG), terms(HOUR)).unwrap())
+        .collect();
     assert_eq!(lanes.load().0, 201 * 5_000);
     drop(waiting);
     assert_eq!(lanes.load().0, 5_000);
     drop(running);
     assert_eq!(lanes.load().0, 5_000, "a running job keeps its lane");
-    let next = lanes.admit(clock::now(), hash(SMALL), terms(HOUR)).unwrap();
+    let next = lanes.admit(clock::now(), None, hash(SMALL), terms(HOUR)).unwrap();
     assert!(matches!(next.await.unwrap(), Ok(Outcome::Hashed(_))));
     assert_eq!(lanes.load(), Units::ZERO);
 }
@@ -81,25 +123,26 @@ async fn large_hashes_share_their_memory_and_give_it_back() {
     };
     for _ in 0..3 {
         // The lane is held, so the first job waits with its memory while the second one asks.
-        let held = lanes.admit(clock::now(), hash(LONG), terms(HOUR)).unwrap();
-        let first = lanes.admit(clock::now(), job(), terms(HOUR)).unwrap();
-        let second = lanes.admit(clock::now(), job(), terms(HOUR));
+        let held = lanes.admit(clock::now(), None, hash(LONG), terms(HOUR)).unwrap();
+        let first = lanes.admit(clock::now(), None, job(), terms(HOUR)).unwrap();
+        let second = lanes.admit(clock::now(), None, job(), terms(HOUR));
         assert!(second.is_err(), "6 MiB are more than 4");
         assert!(matches!(held.await.unwrap(), Ok(Outcome::Hashed(_))));
         assert!(matches!(first.await.unwrap(), Ok(Outcome::Verified(false))));
     }
-    let cancelled = lanes.admit(clock::now(), hash(LONG), terms(HOUR)).unwrap();
-    let waiting = lanes.admit(clock::now(), job(), terms(HOUR)).unwrap();
+    let cancelled = lanes.admit(clock::now(), None, hash(LONG), terms(HOUR)).unwrap();
+    let waiting = lanes.admit(clock::now(), None, job(), terms(HOUR)).unwrap();
     drop(waiting);
-    assert!(lanes.admit(clock::now(), job(), terms(HOUR)).is_ok(), "the memory came back");
+    assert!(lanes.admit(clock::now(), None, job(), terms(HOUR)).is_ok(), "the memory came back");
     drop(cancelled);
 }
 
 #[tokio::test]
 async fn lanes_end_after_what_they_have_admitted() {
     let lanes = lanes(0);
-    let replies: Vec<_> =
-        (0..3).map(|_| lanes.admit(clock::now(), hash(SMALL), terms(HOUR)).unwrap()).collect();
+    let replies: Vec<_> = (0..3)
+        .map(|_| lanes.admit(clock::now(), None, hash(SMALL), terms(HOUR)).unwrap())
+        .collect();
     drop(lanes);
     for reply in replies {
         assert!(matches!(reply.await.unwrap(), Ok(Outcome::Hashed(_))));
@@ -108,7 +151,8 @@ async fn lanes_end_after_what_they_have_admitted() {
 
 #[tokio::test]
 async fn a_lane_without_work_wipes_its_arena_once() {
-    let config = LanesConfig { lanes: 1, pin: false, cost: SMALL, large_kib: 0 };
+    let config =
+        LanesConfig { lanes: 1, pin: false, cost: SMALL, large_kib: 0, jobs_per_user_max: 2 };
     let lanes = Lanes::start_wiping(config, Duration::from_millis(5)).unwrap();
     let began = clock::now();
     for wipes in 1..=2 {
@@ -117,7 +161,7 @@ async fn a_lane_without_work_wipes_its_arena_once() {
             tokio::task::yield_now().await;
         }
         // An idle lane sleeps: a second wipe comes only after another job.
-        let reply = lanes.admit(clock::now(), hash(LONG), terms(HOUR)).unwrap();
+        let reply = lanes.admit(clock::now(), None, hash(LONG), terms(HOUR)).unwrap();
         assert_eq!(lanes.wipes(), wipes);
         assert!(matches!(reply.await.unwrap(), Ok(Outcome::Hashed(_))));
     }
@@ -126,9 +170,10 @@ async fn a_lane_without_work_wipes_its_arena_once() {
 #[tokio::test]
 async fn pinned_lanes_compute_and_have_one_cpu_each() {
     let before = rustix::thread::sched_getaffinity(None).unwrap();
-    let config = LanesConfig { lanes: 2, pin: true, cost: SMALL, large_kib: 0 };
+    let config =
+        LanesConfig { lanes: 2, pin: true, cost: SMALL, large_kib: 0, jobs_per_user_max: 2 };
     let lanes = Lanes::start(config).unwrap();
-    let reply = lanes.admit(clock::now(), hash(SMALL), terms(HOUR)).unwrap();
+    let reply = lanes.admit(clock::now(), None, hash(SMALL), terms(HOUR)).unwrap();
     assert!(matches!(reply.await.unwrap(), Ok(Outcome::Hashed(_))));
     assert_eq!(rustix::thread::sched_getaffinity(None).unwrap(), before, "this thread is free");
     // Each lane has a thread of its name, and the kernel tells where it may run.
@@ -159,7 +204,7 @@ async fn memory_of_other_functions_counts_beside_the_arenas() {
         password: Password::from_bytes(b"test".to_vec()).unwrap(),
         stored: Arc::clone(&stored),
     };
-    assert!(lanes(258).admit(clock::now(), verify(), terms(HOUR)).is_err());
+    assert!(lanes(258).admit(clock::now(), None, verify(), terms(HOUR)).is_err());
     let lanes = lanes(259);
     for _ in 0..2 {
         let reply = lanes.admit(clock::now(), verify(), terms(HOUR)).unwrap();

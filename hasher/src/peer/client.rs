@@ -26,7 +26,7 @@ use super::wire::{BODY_BYTES_MAX, Reply, decode_reply, encode_job};
 use crate::clock;
 use crate::server::refusal;
 use crate::telemetry::{Tasks, chain};
-use crate::work::{Job, Terms};
+use crate::work::{Job, Terms, Who};
 
 /// Time for a connection, its TLS handshake included. Pods are milliseconds apart, so one that
 /// takes longer is gone or stuck; a quarter of the usual deadline leaves time to ask another.
@@ -138,11 +138,11 @@ impl Client {
         &self,
         peer: SocketAddr,
         from: &NodeId,
-        job: &Job,
+        (who, job): (Option<&Who>, &Job),
         terms: Terms,
     ) -> Result<Reply, PeerError> {
         let left = terms.deadline.saturating_duration_since(clock::now());
-        let exchange = self.exchange(peer, from, job, terms);
+        let exchange = self.exchange(peer, from, (who, job), terms);
         tokio::time::timeout(left, exchange).await.map_err(|_| PeerError::Late)?
     }
 
@@ -150,14 +150,14 @@ impl Client {
         &self,
         peer: SocketAddr,
         from: &NodeId,
-        job: &Job,
+        (who, job): (Option<&Who>, &Job),
         terms: Terms,
     ) -> Result<Reply, PeerError> {
         let mut fresh = false;
         loop {
             let mut sender = self.link(peer).await.map_err(PeerError::Connect)?;
             // Written now, because making the connection took time from the deadline.
-            let request = request(peer, from, job, terms)?;
+            let request = request(peer, from, (who, job), terms)?;
             match sender.try_send_request(request).await {
                 Ok(response) => {
                     let status = response.status();
@@ -214,10 +214,10 @@ impl Client {
 fn request(
     peer: SocketAddr,
     from: &NodeId,
-    job: &Job,
+    (who, job): (Option<&Who>, &Job),
     terms: Terms,
 ) -> Result<Request<Full<Bytes>>, PeerError> {
-    let body = encode_job(from, job, terms, clock::now())
+    let body = encode_job(from, (who, job), terms, clock::now())
         .map_err(|error| PeerError::Request(error.into()))?;
     // Wiped when the last of the connection's handles on it is gone.
     let body = Full::new(Bytes::from_owner(body));

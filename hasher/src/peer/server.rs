@@ -69,9 +69,10 @@ impl Endpoint {
         let asked = decode_job(&read(body).await?, &self.local.bounds())?;
         let deadline = clock::now() + asked.deadline.min(DEADLINE_MAX);
         let terms = Terms { deadline, wait_max: asked.wait_max };
-        Ok(match self.local.run(asked.job, terms).await {
+        Ok(match self.local.run(asked.who.as_ref(), asked.job, terms).await {
             Ok(outcome) => Answer::Done(outcome),
             Err(WorkError::Refused(refused)) => Answer::Refused(refused),
+            Err(WorkError::UserBusy) => Answer::UserBusy,
             Err(error @ WorkError::Failed(_)) => {
                 tracing::error!(from = %asked.from, error = chain(&error), "a peer's job failed");
                 Answer::Failed(error.to_string())

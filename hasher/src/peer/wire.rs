@@ -12,11 +12,12 @@ use authcluster_contract::cost::{Cost, Units};
 use authcluster_contract::limits::{ENCODED_BYTES_MAX, PASSWORD_BYTES_MAX};
 use authcluster_contract::node::NodeId;
 use authcluster_contract::secret::{Password, PasswordError};
+use authcluster_contract::user::UserKey;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::formats::{Bounds, FormatError, Stored};
-use crate::work::{Job, Outcome, Refused, Terms};
+use crate::work::{Job, Outcome, Refused, Terms, Who};
 
 /// Largest body of a request or a reply, in bytes: password, stored hash, and room for the rest of
 /// the head, which takes some 500. Smaller, and the longest stored hash cannot be handed over;
@@ -39,6 +40,8 @@ pub enum Answer {
     Done(Outcome),
     /// The peer is well, and busy.
     Refused(Refused),
+    /// The peer is well, and has enough jobs of this user.
+    UserBusy,
     /// The peer is well, and this job is none that it can do. Holds its words.
     Cannot(String),
     /// The peer tried, and it went wrong. Holds its words.
@@ -72,6 +75,7 @@ pub(super) enum CannotError {
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) from: NodeId,
+    pub(super) who: Option<Who>,
     pub(super) job: Job,
     /// Time that is left for it.
     pub(super) deadline: Duration,
@@ -84,6 +88,10 @@ struct Head {
     deadline_ms: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wait_max_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<UserKey>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    known: bool,
     job: Kind,
 }
 
@@ -106,6 +114,7 @@ enum AnswerBody {
     Hashed { encoded: String },
     Verified { matches: bool },
     Refused { wait_ms: u64 },
+    UserBusy,
     Cannot { why: String },
     Failed { why: String },
 }
@@ -113,7 +122,7 @@ enum AnswerBody {
 /// A job on its way to a peer, with the time that is left at `now`.
 pub(super) fn encode_job(
     from: &NodeId,
-    job: &Job,
+    (who, job): (Option<&Who>, &Job),
     terms: Terms,
     now: Instant,
 ) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
@@ -127,6 +136,8 @@ pub(super) fn encode_job(
         from: from.clone(),
         deadline_ms: whole_ms(terms.deadline.saturating_duration_since(now)),
         wait_max_ms: terms.wait_max.map(whole_ms),
+        user: who.map(|who| who.user.clone()),
+        known: who.is_some_and(|who| who.known),
         job: kind,
     })?;
     let password = password.expose();
@@ -155,8 +166,10 @@ pub(super) fn decode_job(body: &[u8], bounds: &Bounds) -> Result<Asked, CannotEr
             Job::Verify { password, stored: Arc::new(Stored::parse(&encoded, bounds)?) }
         }
     };
+    let known = head.known;
     Ok(Asked {
         from: head.from,
+        who: head.user.map(|user| Who { user, known }),
         job,
         deadline: Duration::from_millis(head.deadline_ms),
         wait_max: head.wait_max_ms.map(Duration::from_millis),
@@ -177,6 +190,7 @@ pub(super) fn encode_reply(reply: Reply) -> Result<Vec<u8>, serde_json::Error> {
         Answer::Done(Outcome::Hashed(encoded)) => AnswerBody::Hashed { encoded },
         Answer::Done(Outcome::Verified(matches)) => AnswerBody::Verified { matches },
         Answer::Refused(Refused { wait }) => AnswerBody::Refused { wait_ms: whole_ms(wait) },
+        Answer::UserBusy => AnswerBody::UserBusy,
         Answer::Cannot(why) => AnswerBody::Cannot { why },
         Answer::Failed(why) => AnswerBody::Failed { why },
     };
@@ -192,6 +206,7 @@ pub(super) fn decode_reply(body: &[u8]) -> Option<Reply> {
         AnswerBody::Refused { wait_ms } => {
             Answer::Refused(Refused { wait: Duration::from_millis(wait_ms) })
         }
+        AnswerBody::UserBusy => Answer::UserBusy,
         AnswerBody::Cannot { why } => Answer::Cannot(why),
         AnswerBody::Failed { why } => Answer::Failed(why),
     };

@@ -19,8 +19,28 @@ pub struct Ask {
     pub service_at_best: Duration,
     /// When it must be finished.
     pub deadline: Instant,
-    /// Refuse instead of waiting longer than this for a lane.
+    /// Refuse instead of keeping the job longer than this beyond what it takes at best: the wait for a
+    /// lane, and what this pod takes longer than it should. A pod that has become slow would otherwise
+    /// take work that another one would have done long before.
     pub wait_max: Option<Duration>,
+}
+
+impl Ask {
+    /// What this pod takes longer than it should.
+    fn excess(&self) -> Duration {
+        self.service.saturating_sub(self.service_at_best)
+    }
+}
+
+/// How long a price is held against jobs that nobody has confirmed since. A pod that was slow is asked
+/// for so little that it would not learn that it is quick again; so once in a while it takes a job for
+/// its best price.
+pub const PRICE_LASTS: Duration = Duration::from_secs(1);
+
+/// Whether the price of the moment is to be believed: work is under way, or was done lately.
+#[must_use]
+pub fn is_confirmed(now: Instant, is_busy: bool, last_done: Option<Instant>) -> bool {
+    is_busy || last_done.is_some_and(|done| now.saturating_duration_since(done) < PRICE_LASTS)
 }
 
 /// What becomes of it.
@@ -30,7 +50,7 @@ pub enum Decision {
     Admit,
     /// It is refused.
     Refuse {
-        /// Time until the earliest lane is free.
+        /// Time until the earliest lane is free, and what this pod takes longer than it should.
         wait: Duration,
     },
 }
@@ -48,12 +68,14 @@ pub fn admit(
     let service = if wait.is_zero() { ask.service_at_best } else { ask.service };
     let finish = now.checked_add(wait.saturating_add(service));
     let in_time = finish.is_some_and(|finish| finish <= ask.deadline);
-    let soon = ask.wait_max.is_none_or(|most| wait <= most);
-    if in_time && soon { Decision::Admit } else { Decision::Refuse { wait } }
+    let delay = wait.saturating_add(ask.excess());
+    let soon = ask.wait_max.is_none_or(|most| delay <= most);
+    if in_time && soon { Decision::Admit } else { Decision::Refuse { wait: delay } }
 }
 
 /// Time until a lane is free for one more job, with everything before it done in order.
-fn wait(
+#[must_use]
+pub fn wait(
     now: Instant,
     lanes: impl IntoIterator<Item = Option<Instant>>,
     queued: impl IntoIterator<Item = Duration>,

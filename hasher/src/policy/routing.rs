@@ -9,9 +9,12 @@
 //! Not here: what a node answers (`attempts`), and whether it can be trusted (its certificate).
 
 mod attempts;
+mod loads;
 mod strategy;
+mod table;
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use authcluster_contract::cost::Units;
 use authcluster_contract::node::{NodeId, NodeRecord};
@@ -20,7 +23,9 @@ use authcluster_contract::weights::Weight;
 use md5::{Digest as _, Md5};
 
 pub use self::attempts::{Attempts, FAILURES_MAX, REFUSALS_MAX, Step};
+pub use self::loads::Loads;
 pub use self::strategy::Draw;
+pub use self::table::{Nonsense, Table};
 
 /// Where a request belongs: the first eight hexadecimal digits of the MD5 of its user's key.
 ///
@@ -72,60 +77,12 @@ pub struct Row {
     pub version: String,
     /// Its share; 0 = nothing new is sent.
     pub weight: Weight,
-    /// Its outstanding work when last heard.
+    /// Its outstanding work when last read.
     pub load: Units,
+    /// When it came, if this pod saw it come.
+    pub since: Option<Instant>,
     /// Spreads the node's scores: the start of the MD5 of its name.
     seed: u64,
-}
-
-/// The live nodes, in order of names. Immutable: a newer one replaces it as a whole.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Table {
-    rows: Vec<Row>,
-}
-
-impl Table {
-    /// The table that follows this one.
-    ///
-    /// A node without a heartbeat is dead. A node of weight 0 gets nothing new; when *all* live
-    /// nodes have weight 0, nobody would compute anything, so that is taken for a mistake and this
-    /// table stays (cloudflare/pingora#1006).
-    #[must_use]
-    pub fn next(&self, seen: Vec<NodeSeen>) -> Self {
-        let mut rows: Vec<Row> = seen.into_iter().filter_map(Row::of_live).collect();
-        rows.sort_by(|a, b| a.node.cmp(&b.node));
-        rows.dedup_by(|a, b| a.node == b.node);
-        if !rows.is_empty() && rows.iter().all(|row| row.weight.is_drain()) {
-            return self.clone();
-        }
-        Self { rows }
-    }
-
-    /// All live nodes, those that drain included.
-    #[must_use]
-    pub fn rows(&self) -> &[Row] {
-        &self.rows
-    }
-
-    /// One node, when it is alive.
-    #[must_use]
-    pub fn row(&self, node: &NodeId) -> Option<&Row> {
-        self.rows.iter().find(|row| row.node == *node)
-    }
-
-    /// The nodes that may get this key, the best first.
-    #[must_use]
-    pub fn by_affinity(&self, key: RouteKey) -> Vec<&Row> {
-        let mut scored: Vec<(f64, &Row)> =
-            self.candidates().map(|row| (row.score(key), row)).collect();
-        // Equal scores would take two equal 64-bit hashes; the name then decides, as everywhere.
-        scored.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-        scored.into_iter().map(|(_, row)| row).collect()
-    }
-
-    fn candidates(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(|row| !row.weight.is_drain())
-    }
 }
 
 impl Row {
@@ -143,6 +100,7 @@ impl Row {
             version,
             weight,
             load: load?,
+            since: None,
             seed: u64::from_be_bytes([a, b, c, d, e, f, g, h]),
         })
     }
@@ -168,9 +126,14 @@ impl Row {
         (bits as f64 + 0.5) / TWO_TO_53
     }
 
-    /// Outstanding work in seconds of this node's own speed.
-    fn backlog(&self) -> f64 {
-        self.load.0 as f64 / self.weight.get().max(1) as f64
+    /// So much work in seconds of this node's own speed.
+    fn seconds(&self, work: Units) -> f64 {
+        work.0 as f64 / self.weight.get().max(1) as f64
+    }
+
+    /// What a table's version is about.
+    fn shape(&self) -> (&NodeId, SocketAddr, Weight) {
+        (&self.node, self.address, self.weight)
     }
 }
 

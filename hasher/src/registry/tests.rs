@@ -68,7 +68,14 @@ impl Pod {
             lanes: 1,
             bounds: Bounds::default(),
         };
-        let lanes = Lanes::start(LanesConfig { lanes: 1, pin: false, cost, large_kib: 0 }).unwrap();
+        let lanes = Lanes::start(LanesConfig {
+            lanes: 1,
+            pin: false,
+            cost,
+            large_kib: 0,
+            jobs_per_user_max: 2,
+        })
+        .unwrap();
         let local = Arc::new(Local::new(identity, lanes));
         let registry = Registry::new(Arc::clone(store) as _, local, Arc::default());
         let (table, tasks) = (registry.table(), Tasks::default());

@@ -34,6 +34,7 @@ pub struct Metrics {
     store_reachable: Gauge,
     store_failures: Family<StoreLabels, Counter>,
     nodes: Gauge,
+    table_version: UnsignedGauge,
 }
 
 type UnsignedGauge = Gauge<u64, AtomicU64>;
@@ -66,6 +67,8 @@ pub enum PeerOutcome {
     Done,
     /// The peer was busy.
     Refused,
+    /// The peer had enough jobs of the user.
+    UserBusy,
     /// The peer cannot do such a job.
     Cannot,
     /// The peer could not be reached, broke off, or tried in vain.
@@ -81,6 +84,7 @@ impl PeerOutcome {
         match answer {
             Answer::Done(_) => Self::Done,
             Answer::Refused(_) => Self::Refused,
+            Answer::UserBusy => Self::UserBusy,
             Answer::Cannot(_) => Self::Cannot,
             Answer::Failed(_) => Self::Failed,
         }
@@ -90,6 +94,7 @@ impl PeerOutcome {
         let outcome = match self {
             Self::Done => "done",
             Self::Refused => "refused",
+            Self::UserBusy => "user-busy",
             Self::Cannot => "cannot",
             Self::Failed => "failed",
             Self::Gone => "gone",
@@ -148,6 +153,7 @@ impl Metrics {
             store_reachable: Gauge::default(),
             store_failures: Family::default(),
             nodes: Gauge::default(),
+            table_version: UnsignedGauge::default(),
         };
         let registry = &mut metrics.registry;
         let clone = metrics.requests.clone();
@@ -175,6 +181,8 @@ impl Metrics {
         let clone = metrics.store_failures.clone();
         registry.register("store_failures", "Calls that the shared store failed, by kind", clone);
         registry.register("nodes", "Live nodes that this one knows", metrics.nodes.clone());
+        let clone = metrics.table_version.clone();
+        registry.register("table_version", "Changes of the table of nodes so far", clone);
         metrics
     }
 
@@ -234,6 +242,11 @@ impl Metrics {
     /// Live nodes that this one knows, itself among them.
     pub fn nodes(&self, live: usize) {
         self.nodes.set(i64::try_from(live).unwrap_or(i64::MAX));
+    }
+
+    /// The version of the table of nodes.
+    pub fn table_version(&self, version: u64) {
+        self.table_version.set(version);
     }
 
     /// All of it as text, with this pod's figures of the moment.

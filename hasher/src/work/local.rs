@@ -2,13 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use authcluster_contract::cost::Units;
 use authcluster_contract::node::{NodeId, NodeRecord};
-use authcluster_contract::user::UserKey;
 
-use super::{Job, Known, Offered, Terms, Work, WorkError, WorkFuture};
+use super::{Job, Known, Offered, Terms, Who, Work, WorkError, WorkFuture};
 use crate::clock;
 use crate::formats::Bounds;
 use crate::lanes::Lanes;
@@ -51,11 +50,11 @@ impl Local {
     /// Puts a job to the lanes: refused at once, or done when the future ends. A job that waits is
     /// cancelled when the future is dropped, and one that runs is finished.
     #[must_use]
-    pub fn run(&self, job: Job, terms: Terms) -> WorkFuture<'static> {
-        let admitted = self.lanes.admit(clock::now(), job, terms);
+    pub fn run(&self, who: Option<&Who>, job: Job, terms: Terms) -> WorkFuture<'static> {
+        let admitted = self.lanes.admit(clock::now(), who, job, terms);
         Box::pin(async move {
             match admitted {
-                Err(refused) => Err(WorkError::Refused(refused)),
+                Err(error) => Err(error),
                 Ok(reply) => {
                     reply.await.unwrap_or_else(|_| Err(WorkError::Failed(Box::new(Ended))))
                 }
@@ -79,6 +78,12 @@ impl Local {
     #[must_use]
     pub fn load(&self) -> Units {
         self.lanes.load()
+    }
+
+    /// How long this pod keeps a job beyond what it takes at best.
+    #[must_use]
+    pub fn delay(&self, job: &Job) -> Duration {
+        self.lanes.delay(clock::now(), job.units())
     }
 
     /// What work costs on one lane.
@@ -107,13 +112,8 @@ impl Local {
 }
 
 impl Work for Local {
-    fn compute<'a>(
-        &'a self,
-        _: Option<&'a UserKey>,
-        job: Job,
-        deadline: Instant,
-    ) -> WorkFuture<'a> {
-        self.run(job, Terms { deadline, wait_max: None })
+    fn compute<'a>(&'a self, who: Option<&'a Who>, job: Job, deadline: Instant) -> WorkFuture<'a> {
+        self.run(who, job, Terms { deadline, wait_max: None })
     }
 
     fn nodes(&self) -> Vec<Known> {

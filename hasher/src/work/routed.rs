@@ -7,21 +7,21 @@
 
 mod breakers;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use authcluster_contract::config::{Breaker, Routing};
+use authcluster_contract::config::{Breaker, Routing, RoutingStrategy};
 use authcluster_contract::node::NodeId;
-use authcluster_contract::user::UserKey;
 
 use self::breakers::Breakers;
-use super::{Job, Known, Local, Outcome, Refused, Terms, Work, WorkError, WorkFuture};
+use super::{Job, Known, Local, Outcome, Refused, Terms, Who, Work, WorkError, WorkFuture};
 use crate::clock;
 use crate::peer::{Answer, Client, PeerError, Reply};
 use crate::policy::breaker::Verdict;
-use crate::policy::routing::{Attempts, Draw, RouteKey, Step, Table};
+use crate::policy::routing::{Attempts, Draw, Loads, RouteKey, Step, Table};
+use crate::policy::slow_start;
 use crate::store::NodeEntry;
 use crate::telemetry::{Metrics, PeerOutcome, chain};
 
@@ -32,6 +32,7 @@ pub struct Routed {
     table: Arc<ArcSwap<Table>>,
     routing: Routing,
     breakers: Breakers,
+    loads: Mutex<Loads>,
     client: Client,
     metrics: Arc<Metrics>,
     turn: AtomicU64,
@@ -45,6 +46,8 @@ const LATE_COUNTS_FROM: Duration = Duration::from_millis(250);
 enum Tried {
     Done(Outcome),
     Refused(Refused),
+    /// It has enough jobs of the user: no other pod is asked.
+    UserBusy,
     /// It is well and cannot do this one, or it is not called at all.
     Cannot,
     Failed,
@@ -61,35 +64,40 @@ impl Routed {
         metrics: Arc<Metrics>,
     ) -> Self {
         let breakers = Breakers::new(breaker, Arc::clone(&metrics));
-        Self { local, table, routing, breakers, client, metrics, turn: AtomicU64::new(0) }
+        let (loads, turn) = (Mutex::default(), AtomicU64::new(0));
+        Self { local, table, routing, breakers, loads, client, metrics, turn }
     }
 
     async fn route(
         &self,
         order: Vec<NodeId>,
+        who: Option<&Who>,
         job: Job,
         deadline: Instant,
     ) -> Result<Outcome, WorkError> {
-        let refuse_after = Duration::from_millis(u64::from(self.routing.refuse_after_ms));
         let mut attempts = Attempts::new(order);
         let mut least_wait: Option<Duration> = None;
         loop {
-            let (node, wait_max) = match attempts.next_step() {
-                Step::Ask(node) => (node, Some(refuse_after)),
+            let (node, wait_max) = match attempts.next_step(self.own_wait_ms(&job)) {
+                Step::Ask(node) => {
+                    let wait_max = self.refuse_after(&node);
+                    (node, Some(wait_max))
+                }
                 Step::Insist(node) => (node, None),
                 Step::RunHere => break,
             };
-            match self.attempt(&node, &job, Terms { deadline, wait_max }).await {
+            match self.attempt(&node, who, &job, Terms { deadline, wait_max }).await {
                 Tried::Done(outcome) => return Ok(outcome),
+                Tried::UserBusy => return Err(WorkError::UserBusy),
                 Tried::Refused(Refused { wait }) => {
                     least_wait = Some(least_wait.map_or(wait, |least| least.min(wait)));
-                    attempts.refused(node, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+                    attempts.refused(node, whole_ms(wait));
                 }
                 Tried::Cannot => {}
                 Tried::Failed => attempts.failed(),
             }
         }
-        match self.local.run(job, Terms { deadline, wait_max: None }).await {
+        match self.local.run(who, job, Terms { deadline, wait_max: None }).await {
             Err(WorkError::Refused(Refused { wait })) => Err(WorkError::Refused(Refused {
                 wait: least_wait.map_or(wait, |least| least.min(wait)),
             })),
@@ -97,11 +105,26 @@ impl Routed {
         }
     }
 
-    async fn attempt(&self, node: &NodeId, job: &Job, terms: Terms) -> Tried {
+    /// How long this pod's own lanes are busy; a pod that drains is not to count on them.
+    fn own_wait_ms(&self, job: &Job) -> Option<u64> {
+        let table = self.table.load();
+        let drains = table.row(self.local.node()).is_some_and(|row| row.weight.is_drain());
+        (!drains).then(|| whole_ms(self.local.delay(job)))
+    }
+
+    /// The wait above which a node is to refuse.
+    fn refuse_after(&self, node: &NodeId) -> Duration {
+        let full = Duration::from_millis(u64::from(self.routing.refuse_after_ms));
+        let since = self.table.load().row(node).and_then(|row| row.since);
+        slow_start::refuse_after(full, since, clock::now())
+    }
+
+    async fn attempt(&self, node: &NodeId, who: Option<&Who>, job: &Job, terms: Terms) -> Tried {
         if node == self.local.node() {
-            return match self.local.run(job.clone(), terms).await {
+            return match self.local.run(who, job.clone(), terms).await {
                 Ok(outcome) => Tried::Done(outcome),
                 Err(WorkError::Refused(refused)) => Tried::Refused(refused),
+                Err(WorkError::UserBusy) => Tried::UserBusy,
                 Err(error @ WorkError::Failed(_)) => {
                     tracing::error!(error = chain(&error), "a job failed on this pod's own lanes");
                     Tried::Failed
@@ -116,24 +139,31 @@ impl Routed {
         let Some(call) = self.breakers.admit(node, &table, terms.deadline) else {
             return Tried::Cannot;
         };
+        self.loads(|loads| {
+            if let Some(row) = table.row(node) {
+                loads.sent(row, job.units(), clock::now());
+            }
+        });
         drop(table);
         let given = terms.deadline.saturating_duration_since(clock::now());
-        let replied = self.client.compute(peer, self.local.node(), job, terms).await;
+        let replied = self.client.compute(peer, self.local.node(), (who, job), terms).await;
         call.ended(verdict(&replied, terms.wait_max.is_some(), given));
         self.report(node, &replied);
         match replied.map(|reply| reply.answer) {
             Ok(Answer::Done(outcome)) => Tried::Done(outcome),
             Ok(Answer::Refused(refused)) => Tried::Refused(refused),
+            Ok(Answer::UserBusy) => Tried::UserBusy,
             Ok(Answer::Cannot(_)) => Tried::Cannot,
             Ok(Answer::Failed(_)) | Err(_) => Tried::Failed,
         }
     }
 
-    /// How a peer did.
+    /// How a peer did, and what it has to do.
     fn report(&self, node: &NodeId, replied: &Result<Reply, PeerError>) {
         match replied {
             Ok(Reply { load, answer }) => {
                 self.metrics.forwarded(PeerOutcome::of(answer));
+                self.loads(|loads| loads.heard(node, *load, clock::now()));
                 tracing::debug!(%node, %load, ?answer, "a peer answered");
             }
             Err(error) => {
@@ -143,35 +173,44 @@ impl Routed {
         }
     }
 
-    fn order(&self, user: Option<&UserKey>) -> Result<Vec<NodeId>, WorkError> {
+    /// Only one strategy looks at loads; for the others they are not kept.
+    fn loads(&self, change: impl FnOnce(&mut Loads)) {
+        if self.routing.strategy == RoutingStrategy::LeastLoaded {
+            change(&mut self.loads.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    fn order(&self, who: Option<&Who>) -> Result<Vec<NodeId>, WorkError> {
         let random = || {
             clock::random_bytes::<4>()
                 .map(u32::from_be_bytes)
                 .map_err(|error| WorkError::Failed(Box::new(error)))
         };
-        let key = user.map_or_else(|| random().map(RouteKey::drawn), |user| Ok(RouteKey::of(user)));
+        let key =
+            who.map_or_else(|| random().map(RouteKey::drawn), |who| Ok(RouteKey::of(&who.user)));
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let draw = Draw { key: key?, random: random()?, turn };
+        let now = clock::now();
+        let draw = Draw { key: key?, random: random()?, turn, now };
         let table = self.table.load();
-        let order = table.order(self.routing.strategy, draw);
+        self.loads(|loads| {
+            loads.keep(&table);
+            loads.heard(self.local.node(), self.local.load(), now);
+        });
+        let loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
+        let order = table.order(self.routing.strategy, draw, &loads);
         Ok(order.into_iter().map(|row| row.node.clone()).collect())
     }
 }
 
 impl Work for Routed {
-    fn compute<'a>(
-        &'a self,
-        user: Option<&'a UserKey>,
-        job: Job,
-        deadline: Instant,
-    ) -> WorkFuture<'a> {
+    fn compute<'a>(&'a self, who: Option<&'a Who>, job: Job, deadline: Instant) -> WorkFuture<'a> {
         Box::pin(async move {
             let order = if self.breakers.mostly_open(&self.table.load()) {
                 Vec::new()
             } else {
-                self.order(user)?
+                self.order(who)?
             };
-            self.route(order, job, deadline).await
+            self.route(order, who, job, deadline).await
         })
     }
 
@@ -201,12 +240,18 @@ impl Work for Routed {
     }
 }
 
+fn whole_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// What a call's end says of the peer. `prompt`: it was to refuse rather than let the request wait, so
 /// that being late is its own fault and not its queue's.
 fn verdict(replied: &Result<Reply, PeerError>, prompt: bool, given: Duration) -> Verdict {
     match replied {
         Ok(Reply { answer: Answer::Done(_), .. }) => Verdict::Well,
-        Ok(Reply { answer: Answer::Refused(_) | Answer::Cannot(_), .. }) => Verdict::Nothing,
+        Ok(Reply { answer: Answer::Refused(_) | Answer::UserBusy | Answer::Cannot(_), .. }) => {
+            Verdict::Nothing
+        }
         Ok(Reply { answer: Answer::Failed(_), .. }) => Verdict::Failed,
         Err(PeerError::Late) if prompt && LATE_COUNTS_FROM <= given => Verdict::Failed,
         // This pod's own doing.
@@ -239,6 +284,7 @@ mod tests {
         let refused = Answer::Refused(Refused { wait: Duration::ZERO });
         check(Ok(Answer::Done(Outcome::Verified(false))), true, 1_000, Verdict::Well);
         check(Ok(refused), true, 1_000, Verdict::Nothing);
+        check(Ok(Answer::UserBusy), true, 1_000, Verdict::Nothing);
         check(Ok(Answer::Cannot(String::new())), true, 1_000, Verdict::Nothing);
         check(Ok(Answer::Failed(String::new())), true, 1_000, Verdict::Failed);
         check(Err(PeerError::Late), true, 1_000, Verdict::Failed);

@@ -9,7 +9,7 @@ use authcluster_hasher::peer;
 use authcluster_hasher::policy::breaker::State;
 use authcluster_hasher::policy::routing::RouteKey;
 use authcluster_hasher::telemetry::{Metrics, Tasks};
-use authcluster_hasher::work::Work as _;
+use authcluster_hasher::work::{Who, Work as _};
 use tokio::net::TcpListener;
 
 use crate::cluster::{Authority, PATIENCE, Pod, SMALL, hash, now, pods, table};
@@ -108,8 +108,8 @@ async fn callers_that_go_away_say_nothing_of_a_peer() {
     let at = mute.local_addr().unwrap();
     let pods = pods(1, &Authority::new(), &[("mute", at, 100)]).await;
     for user in users_of("mute", &pods, &[("mute", at)]).take(20) {
-        let user = crate::cluster::user(user);
-        let call = pods[0].work.compute(Some(&user), hash(SMALL), now() + PATIENCE);
+        let who = Who::unknown(crate::cluster::user(user));
+        let call = pods[0].work.compute(Some(&who), hash(SMALL), now() + PATIENCE);
         // Polled once, so that it is under way.
         assert!(futures::poll!(std::pin::pin!(call)).is_pending());
     }

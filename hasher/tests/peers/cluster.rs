@@ -16,7 +16,7 @@ use authcluster_hasher::lanes::{Lanes, LanesConfig};
 use authcluster_hasher::peer::{self, PeerTls};
 use authcluster_hasher::policy::routing::{NodeSeen, RouteKey, Table};
 use authcluster_hasher::telemetry::{Metrics, Tasks};
-use authcluster_hasher::work::{Identity, Job, Local, Outcome, Routed, Work as _, WorkError};
+use authcluster_hasher::work::{Identity, Job, Local, Outcome, Routed, Who, Work as _, WorkError};
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -32,6 +32,9 @@ pub(crate) const SMALL: Cost = Cost { memory_kib: 1024, iterations: 1, paralleli
 
 /// As long as a pod allows: half a second on the fastest path.
 pub(crate) const LARGE: Cost = Cost { memory_kib: 4096, iterations: 1024, parallelism: 1 };
+
+/// Jobs of one user that a pod takes at once.
+pub(crate) const JOBS_PER_USER: u32 = 2;
 
 /// Longer than anything takes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -119,7 +122,7 @@ pub(crate) fn table(rows: impl IntoIterator<Item = (String, SocketAddr, u64)>) -
         load: Some(Units::ZERO),
         weight: Some(Weight::from_capacity(weight)),
     });
-    Table::default().next(seen.collect())
+    Table::default().next(seen.collect(), None)
 }
 
 /// Pods named `pod-0` and so on, each with one lane, and rows of the table that are none.
@@ -151,8 +154,13 @@ pub(crate) async fn pods_bounded(
 
 fn local(index: usize, address: SocketAddr, memory_kib_max: u32) -> Arc<Local> {
     let node = format!("pod-{index}").parse().unwrap();
-    let lanes =
-        LanesConfig { lanes: 1, pin: false, cost: Cost { iterations: 1, ..LARGE }, large_kib: 0 };
+    let lanes = LanesConfig {
+        lanes: 1,
+        pin: false,
+        cost: Cost { iterations: 1, ..LARGE },
+        large_kib: 0,
+        jobs_per_user_max: JOBS_PER_USER,
+    };
     let bounds = Bounds { memory_kib_max, ..Bounds::default() };
     let identity = Identity { node, address, lanes: 1, bounds };
     Arc::new(Local::new(identity, Lanes::start(lanes).unwrap()))
@@ -187,11 +195,12 @@ impl Pod {
     /// Keeps the lane busy for longer than a peer would wait, until the answer is dropped.
     pub(crate) fn occupy(&self) -> Vec<impl Future<Output = Result<Outcome, WorkError>> + use<>> {
         let terms = authcluster_hasher::work::Terms { deadline: now() + PATIENCE, wait_max: None };
-        (0..4).map(|_| self.local.run(hash(LARGE), terms)).collect()
+        (0..4).map(|_| self.local.run(None, hash(LARGE), terms)).collect()
     }
 
     pub(crate) async fn hash_for(&self, user: Option<&UserKey>) -> Result<Outcome, WorkError> {
-        self.work.compute(user, hash(SMALL), now() + PATIENCE).await
+        let who = user.cloned().map(Who::unknown);
+        self.work.compute(who.as_ref(), hash(SMALL), now() + PATIENCE).await
     }
 }
 

@@ -78,6 +78,11 @@ fn what_makes_no_sense_says_what_to_do() {
     );
     check("[breaker]\nfailures = 0\n", "breaker: failures and recovery_seconds must be at least 1");
     check(
+        "[routing]\njobs_per_user_max = 0\n",
+        "routing.jobs_per_user_max is 0: nobody could log in",
+    );
+    check("[breaker]\nfailures = 0\n", "breaker: failures and recovery_seconds must be at least 1");
+    check(
         "[password.argon2id]\nmemory_mib = 4\n",
         "password.argon2id.memory_mib is 4, and must be between 7 and 2048",
     );

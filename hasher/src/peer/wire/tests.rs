@@ -2,6 +2,8 @@
 
 use expect_test::{Expect, expect};
 
+use authcluster_contract::user::{Realm, UserKeyMaker, UsernameCase};
+
 use super::*;
 
 const STORED: &str = "$argon2id$v=19$m=1024,t=1,p=1$c2FsdHNhbHQ$c2VjcmV0c2VjcmV0c2VjcmV0";
@@ -18,7 +20,8 @@ fn verify(bytes: &[u8]) -> Job {
 fn written(job: &Job, wait_max: Option<Duration>) -> Zeroizing<Vec<u8>> {
     let now = crate::clock::now();
     let terms = Terms { deadline: now + Duration::from_micros(1_000_900), wait_max };
-    encode_job(&"node-0".parse().expect("a name"), job, terms, now).expect("it can be written")
+    encode_job(&"node-0".parse().expect("a name"), (None, job), terms, now)
+        .expect("it can be written")
 }
 
 #[test]
@@ -38,6 +41,25 @@ fn a_job_is_read_as_it_was_written() {
             }
         }
     }
+}
+
+#[test]
+fn whose_job_it_is_goes_along() {
+    let keys = UserKeyMaker::new(vec![7; 32], UsernameCase::default()).expect("long enough");
+    let user = keys.user(&Realm::new("shop").expect("a realm"), "alice").expect("a name");
+    let (now, from) = (crate::clock::now(), "node-0".parse().expect("a name"));
+    let terms = Terms { deadline: now, wait_max: None };
+    for who in
+        [None, Some(Who { user: user.clone(), known: false }), Some(Who { user, known: true })]
+    {
+        let written = encode_job(&from, (who.as_ref(), &verify(b"pw")), terms, now);
+        let asked = decode_job(&written.expect("it can be written"), &Bounds::default());
+        assert_eq!(asked.expect("read").who, who);
+    }
+    let reply = Reply { load: Units(7), answer: Answer::UserBusy };
+    let written = encode_reply(reply).expect("it can be written");
+    assert_eq!(String::from_utf8_lossy(&written), r#"{"load":7,"answer":"user_busy"}"#);
+    assert!(matches!(decode_reply(&written).expect("read").answer, Answer::UserBusy));
 }
 
 #[test]

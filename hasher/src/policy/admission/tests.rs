@@ -53,7 +53,38 @@ fn a_peer_that_wants_no_queue_is_told_how_long_it_is() {
 fn a_price_that_has_gone_too_high_does_not_close_an_idle_pod() {
     let dear = |ask: &mut Ask, _: Instant| ask.service = ms(500);
     assert_eq!(decide("-", &[], dear), "admit");
-    assert_eq!(decide("1", &[], dear), "wait 1");
+    assert_eq!(decide("1", &[], dear), "wait 491");
+}
+
+#[test]
+fn what_a_slow_pod_takes_longer_counts_as_a_wait() {
+    let check = |lanes: &str, service_ms: u64, expect: &str| {
+        let decided = decide(lanes, &[], |ask, _| {
+            ask.service = ms(service_ms);
+            ask.wait_max = Some(ms(50));
+        });
+        assert_eq!(decided, expect, "{lanes} {service_ms}");
+    };
+    check("-", 10, "admit");
+    check("-", 60, "admit");
+    check("-", 61, "wait 51");
+    check("20", 40, "admit");
+    check("21", 40, "wait 51");
+    // Quicker than at start is no credit.
+    check("51", 5, "wait 51");
+}
+
+#[test]
+fn a_price_is_believed_while_work_confirms_it() {
+    let start = crate::clock::now();
+    let check = |is_busy: bool, done_ms: Option<u64>, expect: bool| {
+        let (now, done) = (start + ms(2_000), done_ms.map(|at| start + ms(at)));
+        assert_eq!(is_confirmed(now, is_busy, done), expect, "{is_busy} {done_ms:?}");
+    };
+    check(true, None, true);
+    check(false, None, false);
+    check(false, Some(1_001), true);
+    check(false, Some(1_000), false);
 }
 
 #[test]

@@ -22,7 +22,8 @@ pub enum Step {
     /// Give it to this node, which refuses only what cannot be done in time. When it does, the
     /// others named longer waits and would too; only this pod is left, and costs no question.
     Insist(NodeId),
-    /// Compute it here, if it can be done in time.
+    /// Compute it here, if it can be done in time: this pod's lanes are free sooner than any that was
+    /// asked, or nobody is left to ask.
     RunHere,
 }
 
@@ -49,8 +50,9 @@ impl Attempts {
         Self { left, busy: Vec::new(), refusals: 0, failures: 0, insisted: false, over: false }
     }
 
-    /// The next thing to do.
-    pub fn next_step(&mut self) -> Step {
+    /// The next thing to do. `own_wait_ms` is how long this pod's own lanes are busy, which costs no
+    /// question; `None` when they are not to be counted on.
+    pub fn next_step(&mut self, own_wait_ms: Option<u64>) -> Step {
         if self.failures >= FAILURES_MAX || self.over {
             return Step::RunHere;
         }
@@ -60,11 +62,11 @@ impl Attempts {
             return Step::Ask(node);
         }
         match self.busy.iter().enumerate().min_by_key(|(_, (wait_ms, _))| *wait_ms) {
-            Some((index, _)) => {
+            Some((index, (wait_ms, _))) if own_wait_ms.is_none_or(|own_ms| *wait_ms <= own_ms) => {
                 self.insisted = true;
                 Step::Insist(self.busy.swap_remove(index).1)
             }
-            None => Step::RunHere,
+            Some(_) | None => Step::RunHere,
         }
     }
 

@@ -1,8 +1,10 @@
 //! The three ways to order candidates that a resource may choose from.
 
+use std::time::Instant;
+
 use authcluster_contract::config::RoutingStrategy;
 
-use super::{GOLDEN, RouteKey, Row, Table};
+use super::{GOLDEN, Loads, RouteKey, Row, Table};
 
 /// What a request brings to the choice besides its strategy.
 #[derive(Clone, Copy, Debug)]
@@ -13,25 +15,28 @@ pub struct Draw {
     pub random: u32,
     /// How many requests this pod has routed before.
     pub turn: u64,
+    /// The moment.
+    pub now: Instant,
 }
 
 impl Table {
     /// The nodes that may get the request, the one to ask first at the front.
     #[must_use]
-    pub fn order(&self, strategy: RoutingStrategy, draw: Draw) -> Vec<&Row> {
+    pub fn order(&self, strategy: RoutingStrategy, draw: Draw, loads: &Loads) -> Vec<&Row> {
         match strategy {
             RoutingStrategy::Affinity => self.by_affinity(draw.key),
-            RoutingStrategy::LeastLoaded => self.by_load(draw.random),
+            RoutingStrategy::LeastLoaded => self.by_load(draw, loads),
             RoutingStrategy::WeightedRoundRobin => self.by_turn(draw.turn),
         }
     }
 
     /// Two nodes drawn by weight, the less loaded of them first: the least of all would herd on
     /// values half a second old.
-    fn by_load(&self, random: u32) -> Vec<&Row> {
-        let mut order = self.by_affinity(RouteKey::drawn(random));
+    fn by_load(&self, draw: Draw, loads: &Loads) -> Vec<&Row> {
+        let mut order = self.by_affinity(RouteKey::drawn(draw.random));
+        let backlog = |row: &Row| row.seconds(loads.of(row, draw.now));
         if let [first, second, ..] = order.as_mut_slice()
-            && second.backlog() < first.backlog()
+            && backlog(second) < backlog(first)
         {
             std::mem::swap(first, second);
         }

@@ -36,8 +36,8 @@ fn seen(text: &str) -> Vec<NodeSeen> {
         .collect()
 }
 
-fn table(text: &str) -> Table {
-    Table::default().next(seen(text))
+pub(super) fn table(text: &str) -> Table {
+    Table::default().next(seen(text), None)
 }
 
 fn shown(table: &Table) -> String {
@@ -72,7 +72,7 @@ fn the_key_is_the_start_of_the_md5() {
 #[test]
 fn the_table_follows_what_is_seen() {
     let check = |before: &str, after: &str, expect: &str| {
-        assert_eq!(shown(&table(before).next(seen(after))), expect, "{before} -> {after}");
+        assert_eq!(shown(&table(before).next(seen(after), None)), expect, "{before} -> {after}");
     };
     check("", "b:50:0 a:200:3", "a:200 b:50");
     // Absent weight: the node's own word. No heartbeat: dead. Zero: drains, but is seen.
@@ -80,8 +80,11 @@ fn the_table_follows_what_is_seen() {
     check("", "a:0:0 b:50:0", "a:0 b:50");
     // Only zeros are a mistake, and the last good table stays.
     check("a:10:0 b:20:0", "a:0:0 b:0:0", "a:10 b:20");
-    check("a:10:0 b:20:0", "a:0:0 b:20:-", "a:10 b:20");
-    check("", "a:0:0", "");
+    check("a:10:0 b:20:0", "a:0:0 b:0:0 c:0:0", "a:10 b:20 c:0");
+    // Those that have gone do not come back with it.
+    check("a:10:0 b:20:0", "a:0:0 b:20:-", "a:10");
+    check("a:0:0 b:20:0", "a:0:0 b:20:-", "a:100");
+    check("", "a:0:0 b:0:0", "a:100 b:100");
     // Nobody alive is no mistake: the caller computes what it gets.
     check("a:10:0", "", "");
     check("a:10:0", "a:10:-", "");
@@ -145,8 +148,8 @@ fn least_loaded_takes_the_better_of_two() {
     let table = table("busy:100:900 idle:100:0 slow:10:50");
     let mut first: BTreeMap<&str, u32> = BTreeMap::new();
     for random in keys(2_000) {
-        let draw = Draw { key: RouteKey(0), random, turn: 0 };
-        let order = table.order(RoutingStrategy::LeastLoaded, draw);
+        let draw = Draw { key: RouteKey(0), random, turn: 0, now: crate::clock::now() };
+        let order = table.order(RoutingStrategy::LeastLoaded, draw, &Loads::default());
         assert_eq!(order.len(), 3);
         *first.entry(order[0].node.as_str()).or_default() += 1;
     }
@@ -154,13 +157,77 @@ fn least_loaded_takes_the_better_of_two() {
     assert!(first["idle"] > first["slow"], "{first:?}");
 }
 
+/// What replies say counts more than what was read a second ago.
+#[test]
+fn least_loaded_listens_to_replies() {
+    let table = table("a:100:0 b:100:0");
+    let now = crate::clock::now();
+    let mut loads = Loads::default();
+    loads.heard(&"a".parse().expect("a name"), Units(50), now);
+    for random in keys(100) {
+        let draw = Draw { key: RouteKey(0), random, turn: 0, now };
+        let order = table.order(RoutingStrategy::LeastLoaded, draw, &loads);
+        assert_eq!(order[0].node.as_str(), "b");
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_left_out_and_named_pingora_1006() {
+    let said = |table: &Table| -> Vec<String> {
+        table.nonsense().iter().map(ToString::to_string).collect()
+    };
+    let mut nodes = seen("a:10:0 b:20:0 c:30:0 c:40:0");
+    nodes[0].record.address = ([0, 0, 0, 0], 8444).into();
+    nodes[1].record.address = ([10, 0, 0, 1], 0).into();
+    let table = Table::default().next(nodes, None);
+    assert_eq!(shown(&table), "c:30");
+    assert_eq!(
+        said(&table),
+        [
+            "a has an address that nobody can reach",
+            "b has an address that nobody can reach",
+            "c is listed twice"
+        ]
+    );
+    let drained = table.next(seen("c:0:0"), None);
+    assert_eq!(said(&drained), ["all weights are zero: the last ones stay"]);
+    assert_eq!(said(&drained.next(seen("c:5:0"), None)), Vec::<String>::new());
+}
+
+#[test]
+fn a_version_is_a_state_of_the_cluster_envoy_45212() {
+    let mut table = Table::default();
+    let mut check = |text: &str, version: u64| {
+        table = table.next(seen(text), None);
+        assert_eq!(table.version(), version, "{text}");
+    };
+    check("a:10:0 b:20:0", 1);
+    check("a:10:5 b:20:7", 1);
+    check("b:20:0 a:10:0", 1);
+    check("a:10:0 b:21:0", 2);
+    check("a:10:0", 3);
+    check("a:0:0", 3);
+    check("", 4);
+}
+
+#[test]
+fn only_nodes_that_came_later_are_new() {
+    let now = crate::clock::now();
+    let first = table("a:10:0 b:10:0");
+    let second = first.next(seen("a:10:0 b:10:0 c:10:0"), Some(now));
+    let later = second.next(seen("a:10:0 c:10:0"), Some(now + std::time::Duration::from_secs(1)));
+    let since = |table: &Table| -> Vec<_> { table.rows().iter().map(|row| row.since).collect() };
+    assert_eq!(since(&second), [None, None, Some(now)]);
+    assert_eq!(since(&later), [None, Some(now)]);
+}
+
 #[test]
 fn turns_follow_weights() {
     let table = table("a:100:0 b:200:0 c:100:0 d:0:0");
     let mut first: BTreeMap<&str, u32> = BTreeMap::new();
     for turn in 0..400 {
-        let draw = Draw { key: RouteKey(0), random: 0, turn };
-        let order = table.order(RoutingStrategy::WeightedRoundRobin, draw);
+        let draw = Draw { key: RouteKey(0), random: 0, turn, now: crate::clock::now() };
+        let order = table.order(RoutingStrategy::WeightedRoundRobin, draw, &Loads::default());
         assert_eq!(order.len(), 3);
         *first.entry(order[0].node.as_str()).or_default() += 1;
     }

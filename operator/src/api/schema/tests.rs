@@ -16,6 +16,7 @@ const COUNTS: &[&str] = &[
     "bcryptCostMax",
     "failures",
     "iterations",
+    "jobsPerUserMax",
     "maxReplicas",
     "minReplicas",
     "observedGeneration",

@@ -28,19 +28,26 @@ pub struct RoutingSpec {
     #[serde(default = "default_deadline_ms")]
     #[schemars(range(min = 10, max = 15_000))]
     pub deadline_ms: u32,
+
+    /// Requests of one user that a hasher works on at once; more are answered 429 `user-busy`, so that
+    /// guessing one user's password keeps no hasher busy. Default: 2.
+    #[serde(default = "default_jobs_per_user_max")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub jobs_per_user_max: u32,
 }
 
 impl Default for RoutingSpec {
     fn default() -> Self {
-        let Routing { strategy, refuse_after_ms, deadline_ms } = Routing::default();
-        Self { strategy, refuse_after_ms, deadline_ms }
+        let Routing { strategy, refuse_after_ms, deadline_ms, jobs_per_user_max } =
+            Routing::default();
+        Self { strategy, refuse_after_ms, deadline_ms, jobs_per_user_max }
     }
 }
 
 impl From<RoutingSpec> for Routing {
     fn from(spec: RoutingSpec) -> Self {
-        let RoutingSpec { strategy, refuse_after_ms, deadline_ms } = spec;
-        Self { strategy, refuse_after_ms, deadline_ms }
+        let RoutingSpec { strategy, refuse_after_ms, deadline_ms, jobs_per_user_max } = spec;
+        Self { strategy, refuse_after_ms, deadline_ms, jobs_per_user_max }
     }
 }
 
@@ -156,6 +163,10 @@ fn default_refuse_after_ms() -> u32 {
 
 fn default_deadline_ms() -> u32 {
     Routing::default().deadline_ms
+}
+
+fn default_jobs_per_user_max() -> u32 {
+    Routing::default().jobs_per_user_max
 }
 
 fn default_idle_timeout_seconds() -> u32 {

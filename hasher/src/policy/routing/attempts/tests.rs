@@ -9,11 +9,16 @@ fn id(name: &str) -> NodeId {
 }
 
 fn check(order: &str, answers: &str, expect: &str) {
+    check_own(order, None, answers, expect);
+}
+
+/// With this pod's own lanes, which are busy for so long.
+fn check_own(order: &str, own_wait_ms: Option<u64>, answers: &str, expect: &str) {
     let mut attempts = Attempts::new(order.split_whitespace().map(id));
     let mut answers = answers.split_whitespace();
     let mut steps = Vec::new();
     loop {
-        let (name, node) = match attempts.next_step() {
+        let (name, node) = match attempts.next_step(own_wait_ms) {
             Step::Ask(node) => (format!("ask {node}"), node),
             Step::Insist(node) => (format!("insist {node}"), node),
             Step::RunHere => {
@@ -40,6 +45,16 @@ fn refusals_end_with_the_least_bad() {
     check("a b c", "90 60 ok", "ask a, ask b, insist b");
     check("a b c", "60 60 ok", "ask a, ask b, insist a");
     check("a", "60 ok", "ask a, insist a");
+}
+
+#[test]
+fn this_pods_own_lanes_are_among_the_least_bad() {
+    check_own("a b c", Some(0), "ok", "ask a");
+    check_own("a b c", Some(0), "60 90", "ask a, ask b, here");
+    check_own("a b c", Some(59), "60 90", "ask a, ask b, here");
+    // Of two that are as long, the one with the user's other requests.
+    check_own("a b c", Some(60), "60 90 ok", "ask a, ask b, insist a");
+    check_own("a", Some(200), "60 ok", "ask a, insist a");
 }
 
 #[test]
