@@ -207,7 +207,7 @@ async fn memory_of_other_functions_counts_beside_the_arenas() {
     assert!(lanes(258).admit(clock::now(), None, verify(), terms(HOUR)).is_err());
     let lanes = lanes(259);
     for _ in 0..2 {
-        let reply = lanes.admit(clock::now(), verify(), terms(HOUR)).unwrap();
+        let reply = lanes.admit(clock::now(), None, verify(), terms(HOUR)).unwrap();
         assert!(matches!(reply.await.unwrap(), Ok(Outcome::Verified(true))));
     }
 }
