@@ -146,6 +146,9 @@ pub struct KeyArgs {
     /// Letter case counts.
     #[arg(long)]
     pub case_sensitive: bool,
+    /// The user's IPv4 or IPv6 address, for the keys of its rates.
+    #[arg(long, value_name = "IP")]
+    pub address: Option<IpAddr>,
 }
 
 /// Of `bench`.

@@ -23,6 +23,8 @@ pub struct Caller {
     pub name: Arc<str>,
     /// The users it may speak of.
     pub realm: Realm,
+    /// Work that it may ask of all pods together; `None` = as much as they can do.
+    pub units_per_second: Option<u64>,
     scopes: Vec<Scope>,
 }
 
@@ -58,6 +60,25 @@ enum Known {
     Listed(Vec<([u8; 32], Caller)>),
 }
 
+impl Caller {
+    /// Whoever reaches loopback; may do everything in this realm.
+    ///
+    /// # Errors
+    /// A realm that is none.
+    pub fn everyone(realm: &str) -> Result<Self, ClientsError> {
+        let realm = Realm::new(realm).map_err(|_| ClientsError::DefaultRealm)?;
+        let scopes = vec![
+            Scope::Hash,
+            Scope::Verify,
+            Scope::Login,
+            Scope::Sessions,
+            Scope::Nodes,
+            Scope::Limits,
+        ];
+        Ok(Self { name: "local".into(), realm, units_per_second: None, scopes })
+    }
+}
+
 impl Auth {
     /// No file of callers: everyone who reaches the pod, which listens on loopback then, may do
     /// everything in the realm `default`.
@@ -65,9 +86,7 @@ impl Auth {
     /// # Errors
     /// None; `default` is a name.
     pub fn everyone() -> Result<Self, ClientsError> {
-        let realm = Realm::new("default").map_err(|_| ClientsError::DefaultRealm)?;
-        let scopes = vec![Scope::Hash, Scope::Verify, Scope::Login, Scope::Sessions, Scope::Nodes];
-        let caller = Caller { name: "local".into(), realm, scopes };
+        let caller = Caller::everyone("default")?;
         Ok(Self(ArcSwap::from_pointee(Known::Everyone(caller))))
     }
 
@@ -144,6 +163,7 @@ fn listed(text: &str) -> Result<Known, ClientsError> {
         let caller = Caller {
             name: client.name.as_str().into(),
             realm: client.realm,
+            units_per_second: client.units_per_second,
             scopes: client.scopes,
         };
         for digest in client.token_sha256 {

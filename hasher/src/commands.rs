@@ -10,7 +10,7 @@ use std::io::{IsTerminal as _, Read as _, Write as _};
 use anyhow::Context as _;
 use authcluster_contract::config::HasherConfig;
 use authcluster_contract::cost::Argon2idPolicy;
-use authcluster_contract::keys;
+use authcluster_contract::keys::{self, RateSubject};
 use authcluster_contract::limits::PASSWORD_BYTES_MAX;
 use authcluster_contract::secret::Password;
 use authcluster_contract::user::{Realm, UsernameCase};
@@ -161,14 +161,22 @@ pub fn key(args: &KeyArgs) -> anyhow::Result<()> {
         if args.case_sensitive { UsernameCase::Sensitive } else { UsernameCase::Insensitive };
     let keys = user_keys(Some(&args.key_file), case)?;
     let user = keys.user(&Realm::new(&args.realm)?, &args.name)?;
-    let mut out = std::io::stdout().lock();
-    for key in [
+    let mut names = vec![
         keys::user_sessions(&user),
         keys::user_generation(&user),
         keys::migration_lock(&user),
         keys::migration_status(&user),
-    ] {
-        writeln!(out, "{key}")?;
+        keys::rate(RateSubject::User(&user)),
+        keys::known_pair(&user),
+        keys::login_failures(&user),
+    ];
+    if let Some(address) = args.address.map(|address| keys.address(address)) {
+        names.push(keys::rate(RateSubject::Address(&address)));
+        names.push(keys::rate(RateSubject::UserAndAddress(&user, &address)));
+    }
+    let mut out = std::io::stdout().lock();
+    for name in names {
+        writeln!(out, "{name}")?;
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ use http::{HeaderValue, StatusCode, header};
 
 use crate::clock::RandomError;
 use crate::formats::FormatError;
+use crate::limits::{AddressError, LimitHeaders, Throttled};
 use crate::store::StoreError;
 use crate::telemetry::chain;
 use crate::work::WorkError;
@@ -28,6 +29,7 @@ pub struct ApiError {
     detail: Cow<'static, str>,
     cause: Option<Box<dyn Error + Send + Sync>>,
     retry_after: Option<Duration>,
+    limits: LimitHeaders,
 }
 
 /// Rides on the answer to where it is logged and counted.
@@ -42,13 +44,35 @@ pub struct Answered {
 impl ApiError {
     /// An error that the caller can mend.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), cause: None, retry_after: None }
+        Self {
+            code,
+            detail: detail.into(),
+            cause: None,
+            retry_after: None,
+            limits: LimitHeaders::default(),
+        }
     }
 
     /// A fault of the hasher.
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let detail = Cow::Borrowed("a fault of the hasher; its log says more");
-        Self { code: Code::Internal, detail, cause: Some(cause.into()), retry_after: None }
+        Self { cause: Some(cause.into()), ..Self::new(Code::Internal, detail) }
+    }
+
+    /// The store of limits does not answer.
+    pub fn limits_unavailable(cause: StoreError) -> Self {
+        let detail = "the store of limits cannot be reached";
+        Self {
+            cause: Some(Box::new(cause)),
+            retry_after: Some(Duration::from_secs(1)),
+            ..Self::new(Code::LimitsUnavailable, detail)
+        }
+    }
+
+    /// The same, with what it says of the rates.
+    #[must_use]
+    pub fn with_limits(self, limits: LimitHeaders) -> Self {
+        Self { limits, ..self }
     }
 
     /// What the caller sees of the kind.
@@ -84,6 +108,22 @@ impl From<FormatError> for ApiError {
     }
 }
 
+impl From<AddressError> for ApiError {
+    fn from(error: AddressError) -> Self {
+        Self::new(Code::MalformedRequest, error.to_string())
+    }
+}
+
+impl From<Throttled> for ApiError {
+    fn from(error: Throttled) -> Self {
+        Self {
+            retry_after: Some(error.retry_after),
+            limits: error.headers.clone(),
+            ..Self::new(Code::Throttled, error.to_string())
+        }
+    }
+}
+
 impl From<RandomError> for ApiError {
     fn from(error: RandomError) -> Self {
         Self::internal(error)
@@ -114,16 +154,16 @@ impl From<WorkError> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
+        let detail = match error {
+            StoreError::Unreachable(_) => "the store of sessions cannot be reached",
+            StoreError::Corrupt(_) => "the store of sessions holds what cannot be",
+            StoreError::NotReplicated { .. } => "too few copies of a session could be made",
+            StoreError::Full => "the store of sessions is full",
+        };
         Self {
-            code: Code::SessionsUnavailable,
-            detail: Cow::Borrowed(match error {
-                StoreError::Unreachable(_) => "the store of sessions cannot be reached",
-                StoreError::Corrupt(_) => "the store of sessions holds what cannot be",
-                StoreError::NotReplicated { .. } => "too few copies of a session could be made",
-                StoreError::Full => "the store of sessions is full",
-            }),
             cause: Some(Box::new(error)),
             retry_after: Some(Duration::from_secs(1)),
+            ..Self::new(Code::SessionsUnavailable, detail)
         }
     }
 }
@@ -144,14 +184,34 @@ impl IntoResponse for ApiError {
             headers.insert(header::WWW_AUTHENTICATE, scheme);
         }
         if let Some(wait) = self.retry_after {
-            // Whole seconds, rounded up, and at least one (RFC 9110, section 10.2.3).
-            let seconds = wait.as_millis().div_ceil(1000).clamp(1, 3600);
+            // At least one (RFC 9110, section 10.2.3), and at most the longest period of a rate.
+            let seconds = whole_seconds(wait).clamp(1, 86_400);
             if let Ok(value) = HeaderValue::from_str(&seconds.to_string()) {
                 headers.insert(header::RETRY_AFTER, value);
             }
         }
+        self.limits.write(headers);
         let cause = self.cause.map(|cause| chain(cause.as_ref()).into());
         response.extensions_mut().insert(Answered { code: self.code, cause });
         response
+    }
+}
+
+/// Whole seconds, rounded up, so that nobody comes back too early.
+#[must_use]
+pub fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
+}
+
+#[cfg(test)]
+mod tests {
+    //! What an answer says of time.
+
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_second_counts_as_one() {
+        assert_eq!(whole_seconds(Duration::from_millis(1)), 1);
+        assert_eq!(whole_seconds(Duration::from_secs(3)), 3);
     }
 }

@@ -4,6 +4,7 @@
 //! answer.
 
 mod inspect;
+mod limits;
 mod login;
 mod password;
 mod session;
@@ -18,10 +19,13 @@ use authcluster_contract::node::NodeId;
 use authcluster_contract::user::UserKeyMaker;
 use authcluster_contract::weights::Weight;
 
+pub use self::login::LoginAnswer;
+use crate::auth::Caller;
 use crate::clock;
 use crate::error::ApiError;
 use crate::formats::argon2::{Argon2Hash, OUTPUT_BYTES, SALT_BYTES, Variant, Version};
 use crate::formats::{Bounds, Stored};
+use crate::limits::Limiter;
 use crate::policy::breaker::State;
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -35,6 +39,8 @@ pub struct Service {
     pub work: Arc<dyn Work>,
     /// Where sessions are.
     pub store: Arc<dyn Store>,
+    /// Who may try to log in, and how much work callers may ask for.
+    pub limits: Arc<Limiter>,
     /// Work that callers have offered here.
     pub offered: Arc<Offered>,
     /// What is counted.
@@ -78,9 +84,11 @@ impl Service {
         clock::now() + given.map_or(self.deadline, |given| given.min(self.deadline))
     }
 
-    fn offer(&self, job: Job) -> Job {
+    /// Counts what a caller asks for, unless that is more than it may.
+    fn offer(&self, caller: &Caller, job: Job) -> Result<Job, ApiError> {
+        self.limits.spend(caller, job.units())?;
         self.offered.add(job.units());
-        job
+        Ok(job)
     }
 
     /// The nodes that this pod knows.

@@ -2,10 +2,13 @@
 //! is an argument.
 
 pub mod admission;
+pub mod backoff;
 pub mod breaker;
 pub mod budget;
+pub mod gcra;
 pub mod pricing;
 pub mod rehash;
 pub mod routing;
 pub mod slow_start;
 pub mod user_cap;
+pub mod work_budget;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use authcluster_contract::config::Scope;
 use authcluster_contract::formats::{InspectReply, InspectRequest};
 use authcluster_contract::http::{
-    Code, HashReply, HashRequest, IntrospectReply, LoginReply, LoginRequest, NodesReply,
-    RevokeReply, SessionRequest, VerifyReply, VerifyRequest,
+    Code, HashReply, HashRequest, IntrospectReply, LimitsResetReply, LimitsResetRequest,
+    LoginRequest, NodesReply, RevokeReply, SessionRequest, VerifyReply, VerifyRequest,
 };
 use authcluster_contract::limits::BODY_BYTES_MAX;
 use axum::extract::{DefaultBodyLimit, State};
@@ -45,6 +45,7 @@ pub fn router(api: Api) -> Router {
         .route("/v1/login", post(login))
         .route("/v1/sessions/introspect", post(introspect))
         .route("/v1/sessions/revoke", post(revoke))
+        .route("/v1/limits/reset", post(reset_limits))
         .route("/v1/nodes", get(nodes))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
@@ -87,10 +88,22 @@ async fn login(
     State(api): State<Api>,
     headers: HeaderMap,
     body: Body<LoginRequest>,
-) -> Reply<LoginReply> {
+) -> Result<Response, ApiError> {
     let caller = api.auth.caller(&headers, Scope::Login)?;
     let deadline = api.service.deadline(deadline::given(&headers)?);
-    Ok(Json(api.service.login(&caller, body.read()?, deadline).await?))
+    let answer = api.service.login(&caller, body.read()?, &headers, deadline).await?;
+    let mut response = Json(answer.reply).into_response();
+    answer.limits.write(response.headers_mut());
+    Ok(response)
+}
+
+async fn reset_limits(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    body: Body<LimitsResetRequest>,
+) -> Reply<LimitsResetReply> {
+    let caller = api.auth.caller(&headers, Scope::Limits)?;
+    Ok(Json(api.service.reset_limits(&caller, &body.read()?).await?))
 }
 
 async fn introspect(

@@ -23,6 +23,7 @@ use crate::clock;
 use crate::flows::{Service, nobody};
 use crate::formats::Bounds;
 use crate::lanes::{Lanes, LanesConfig};
+use crate::limits::{Limiter, Parts};
 use crate::policy::budget::large_kib;
 use crate::registry::SharedTable;
 use crate::routes::{Api, router};
@@ -98,7 +99,15 @@ pub async fn start_at(
 
     let tasks = Tasks::default();
     let shared = store::open(config, &local, &metrics, &tasks)?;
+    let limits = Parts {
+        store: Arc::clone(&shared.store) as _,
+        node: node.clone(),
+        table: shared.table.clone(),
+        metrics: Arc::clone(&metrics),
+        tasks: tasks.clone(),
+    };
     let service = Service {
+        limits: Arc::new(Limiter::new(&config.limits, limits)),
         work: peers::work(config, peers.as_ref(), &shared, &local, (&metrics, &tasks)),
         store: Arc::clone(&shared.store),
         offered: Arc::clone(local.offered()),

@@ -7,6 +7,7 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod limits;
 pub mod memory;
 pub mod nodes;
 pub mod redis;
@@ -14,6 +15,7 @@ pub mod sessions;
 
 use futures::future::BoxFuture;
 
+pub use self::limits::LimitStore;
 pub use self::nodes::{NodeEntry, NodeStore};
 pub use self::sessions::{LiveSession, Session, SessionStore};
 
@@ -21,7 +23,7 @@ pub use self::sessions::{LiveSession, Session, SessionStore};
 pub type StoreFuture<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 /// Everything that pods share.
-pub trait Store: SessionStore + NodeStore {
+pub trait Store: SessionStore + NodeStore + LimitStore {
     /// Whether the store answers. Costs nothing.
     fn standing(&self) -> Standing;
 }

@@ -7,6 +7,7 @@
 
 mod breaker;
 mod clients;
+mod limits;
 mod sessions;
 
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ use crate::user::UsernameCase;
 
 pub use breaker::Breaker;
 pub use clients::{Client, Clients, Scope};
+pub use limits::{Backoff, Limits, PERIOD_SECONDS_MAX, RateRule, RateScope};
 pub use sessions::Sessions;
 
 /// The whole file.
@@ -54,6 +56,8 @@ pub struct HasherConfig {
     pub breaker: Breaker,
     /// How long sessions live.
     pub sessions: Sessions,
+    /// How many failed attempts are let through.
+    pub limits: Limits,
 }
 
 /// Addresses that the hasher listens on.
@@ -260,6 +264,7 @@ impl HasherConfig {
             ));
         }
         self.sessions.checked()?;
+        self.limits.check()?;
         Ok(())
     }
 }

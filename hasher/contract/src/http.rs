@@ -3,6 +3,7 @@
 //! Requests are read, never written, so a password or session id cannot be serialised by mistake.
 //! Unknown request fields are refused: a typo in `encoded` must not become "no such user".
 
+mod limits;
 mod sessions;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::secret::{Password, PasswordError, SecretString};
 
 pub use crate::formats::{RehashReason, Scheme};
+pub use limits::{LimitsResetReply, LimitsResetRequest};
 pub use sessions::{CreatedSession, IntrospectReply, NewSession, RevokeReply, SessionRequest};
 
 /// Header of a request: time that the caller gives it, in milliseconds. Only ever shortens the
@@ -52,6 +54,9 @@ pub struct LoginRequest {
     pub encoded: Option<SecretString>,
     /// The session to create when the password is right; none without it.
     pub session: Option<NewSession>,
+    /// The user's own IPv4 or IPv6 address, for the limits. Text here, so that what is wrong with it
+    /// can be said.
+    pub address: Option<String>,
 }
 
 macro_rules! password_of {
@@ -199,12 +204,16 @@ pub enum Code {
     PasswordTooLong,
     /// 429: too many requests of this user are under way at once.
     UserBusy,
+    /// 429: too many attempts, or too much work asked for.
+    Throttled,
     /// 500: a fault of the hasher.
     Internal,
     /// 503: no pod can finish in time.
     Overloaded,
     /// 503: the store of sessions cannot be reached.
     SessionsUnavailable,
+    /// 503: the store of limits cannot be reached.
+    LimitsUnavailable,
 }
 
 impl Code {
@@ -220,9 +229,9 @@ impl Code {
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::UnsupportedFormat | Self::CostOutOfBounds | Self::PasswordTooLong => 422,
-            Self::UserBusy => 429,
+            Self::UserBusy | Self::Throttled => 429,
             Self::Internal => 500,
-            Self::Overloaded | Self::SessionsUnavailable => 503,
+            Self::Overloaded | Self::SessionsUnavailable | Self::LimitsUnavailable => 503,
         }
     }
 
@@ -241,9 +250,11 @@ impl Code {
             Self::CostOutOfBounds => "Hash cost out of bounds",
             Self::PasswordTooLong => "Password too long",
             Self::UserBusy => "User busy",
+            Self::Throttled => "Too many attempts",
             Self::Internal => "Internal error",
             Self::Overloaded => "Overloaded",
             Self::SessionsUnavailable => "Sessions unavailable",
+            Self::LimitsUnavailable => "Limits unavailable",
         }
     }
 
@@ -262,9 +273,11 @@ impl Code {
             Self::CostOutOfBounds => "cost-out-of-bounds",
             Self::PasswordTooLong => "password-too-long",
             Self::UserBusy => "user-busy",
+            Self::Throttled => "throttled",
             Self::Internal => "internal",
             Self::Overloaded => "overloaded",
             Self::SessionsUnavailable => "sessions-unavailable",
+            Self::LimitsUnavailable => "limits-unavailable",
         }
     }
 

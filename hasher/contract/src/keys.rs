@@ -4,7 +4,7 @@
 
 use crate::node::NodeId;
 use crate::slots::{Slot, tag_of};
-use crate::user::UserKey;
+use crate::user::{AddressKey, UserKey};
 
 /// Hash of every node's [`crate::node::NodeRecord`], by name.
 pub const NODES: &str = "nodes";
@@ -76,6 +76,41 @@ pub fn migration_lock(user: &UserKey) -> String {
 #[must_use]
 pub fn migration_status(user: &UserKey) -> String {
     format!("migration_status:{{{}}}", user.as_str())
+}
+
+/// Whose attempts one key counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateSubject<'a> {
+    /// One user.
+    User(&'a UserKey),
+    /// One address.
+    Address(&'a AddressKey),
+    /// One user from one address.
+    UserAndAddress(&'a UserKey, &'a AddressKey),
+}
+
+/// The arrival times of one subject's rates.
+#[must_use]
+pub fn rate(subject: RateSubject<'_>) -> String {
+    match subject {
+        RateSubject::User(user) => format!("rate:{{user:{}}}", user.as_str()),
+        RateSubject::Address(address) => format!("rate:{{address:{}}}", address.as_str()),
+        RateSubject::UserAndAddress(user, address) => {
+            format!("rate:{{pair:{}:{}}}", user.as_str(), address.as_str())
+        }
+    }
+}
+
+/// The addresses that a user has logged in from, by the time of the last login.
+#[must_use]
+pub fn known_pair(user: &UserKey) -> String {
+    format!("known_pair:{{{}}}", user.as_str())
+}
+
+/// A user's failures in a row. In the slot of the known pairs.
+#[must_use]
+pub fn login_failures(user: &UserKey) -> String {
+    format!("login_failures:{{{}}}", user.as_str())
 }
 
 #[cfg(test)]

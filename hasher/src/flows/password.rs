@@ -29,7 +29,8 @@ impl Service {
         deadline: Instant,
     ) -> Result<HashReply, ApiError> {
         let who = self.who(caller, request.username.as_deref())?;
-        let job = self.offer(Job::Hash { password: request.password()?, cost: self.cost });
+        let job = Job::Hash { password: request.password()?, cost: self.cost };
+        let job = self.offer(caller, job)?;
         match self.work.compute(who.as_ref(), job, deadline).await? {
             Outcome::Hashed(encoded) => Ok(HashReply { encoded }),
             Outcome::Verified(_) => Err(ApiError::internal(WrongOutcome)),
@@ -49,7 +50,8 @@ impl Service {
         let who = self.who(caller, request.username.as_deref())?;
         let password = request.password()?;
         let stored = Arc::new(Stored::parse(request.encoded.expose(), &self.bounds)?);
-        let job = self.offer(Job::Verify { password, stored: Arc::clone(&stored) });
+        let job = Job::Verify { password, stored: Arc::clone(&stored) };
+        let job = self.offer(caller, job)?;
         let matches = verified(&self.work.compute(who.as_ref(), job, deadline).await?)?;
         let reasons = if matches { rehash_reasons(&stored, self.cost) } else { Vec::new() };
         Ok(VerifyReply {

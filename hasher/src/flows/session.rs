@@ -14,7 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::Service;
 use crate::auth::Caller;
 use crate::clock;
-use crate::error::ApiError;
+use crate::error::{ApiError, whole_seconds};
 use crate::store::Session;
 
 /// Random bytes of a session id. OWASP asks for 8 at least; with 32 nobody need think of it again.
@@ -80,23 +80,5 @@ impl Service {
     ) -> Result<RevokeReply, ApiError> {
         let digest = SessionDigest::of(request.session.expose());
         Ok(RevokeReply { revoked: self.store.revoke_session(&digest, &caller.realm).await? })
-    }
-}
-
-/// Whole seconds, rounded up, so that a session that lives is never said to be over.
-fn whole_seconds(time: Duration) -> u64 {
-    time.as_secs() + u64::from(time.subsec_nanos() > 0)
-}
-
-#[cfg(test)]
-mod tests {
-    //! What a reply says of a session's time.
-
-    use super::*;
-
-    #[test]
-    fn a_part_of_a_second_counts_as_one() {
-        assert_eq!(whole_seconds(Duration::from_millis(1)), 1);
-        assert_eq!(whole_seconds(Duration::from_secs(3)), 3);
     }
 }

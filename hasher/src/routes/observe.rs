@@ -17,6 +17,7 @@ const ROUTES: &[&str] = &[
     "/v1/login",
     "/v1/sessions/introspect",
     "/v1/sessions/revoke",
+    "/v1/limits/reset",
     "/v1/nodes",
 ];
 

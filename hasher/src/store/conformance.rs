@@ -1,6 +1,7 @@
 //! What every store must do, as checks over the trait: the store in memory runs them with a clock
 //! that is moved by hand, a real Redis Cluster with time that passes.
 
+mod limits;
 mod nodes;
 mod sessions;
 
@@ -19,4 +20,5 @@ pub async fn check_all(store: &dyn Store, name: &str, pass: Pass<'_>) {
     assert_eq!(store.standing(), Standing::Reachable);
     sessions::check(store, name, pass).await;
     nodes::check(store, name, pass).await;
+    limits::check(store, name, pass).await;
 }

@@ -3,6 +3,7 @@
 //! Bounded, because callers decide how many sessions there are: when it is full, ended sessions are
 //! cleared away, and if there is none the new one is refused. Nothing that is valid is evicted.
 
+mod limits;
 mod nodes;
 mod sessions;
 
@@ -13,19 +14,21 @@ use std::time::Instant;
 use authcluster_contract::cost::Units;
 use authcluster_contract::node::{NodeId, NodeRecord};
 
+pub(crate) use self::limits::MemoryLimits;
 use self::sessions::Kept;
 use super::{Standing, Store};
 
 /// Most sessions at once. With 4 KiB of data each they take some 450 MiB; without, some 40 MiB.
 pub const SESSIONS_MAX: usize = 100_000;
 
-/// Sessions by digest, nodes by name.
+/// Sessions by digest, nodes by name, attempts by subject.
 #[derive(Default)]
 pub struct MemoryStore {
     sessions: Mutex<BTreeMap<String, Kept>>,
     sessions_max: usize,
     records: Mutex<BTreeMap<NodeId, NodeRecord>>,
     loads: Mutex<BTreeMap<NodeId, (Units, Instant)>>,
+    limits: MemoryLimits,
 }
 
 impl MemoryStore {

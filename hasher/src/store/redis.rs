@@ -6,6 +6,7 @@
 
 mod breaker;
 mod durable;
+pub mod limits;
 mod link;
 mod listed;
 mod map;

@@ -12,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use super::limits::LimitMetrics;
 use crate::peer::Answer;
 use crate::work::Local;
 
@@ -35,6 +36,7 @@ pub struct Metrics {
     store_failures: Family<StoreLabels, Counter>,
     nodes: Gauge,
     table_version: UnsignedGauge,
+    pub(super) limits: LimitMetrics,
 }
 
 type UnsignedGauge = Gauge<u64, AtomicU64>;
@@ -154,6 +156,7 @@ impl Metrics {
             store_failures: Family::default(),
             nodes: Gauge::default(),
             table_version: UnsignedGauge::default(),
+            limits: LimitMetrics::default(),
         };
         let registry = &mut metrics.registry;
         let clone = metrics.requests.clone();
@@ -183,6 +186,7 @@ impl Metrics {
         registry.register("nodes", "Live nodes that this one knows", metrics.nodes.clone());
         let clone = metrics.table_version.clone();
         registry.register("table_version", "Changes of the table of nodes so far", clone);
+        metrics.limits.register(registry);
         metrics
     }
 

@@ -6,6 +6,7 @@
 
 mod access;
 mod hasher;
+mod limits;
 mod password;
 mod policies;
 mod redis;
@@ -16,10 +17,9 @@ use serde::{Deserialize, Serialize};
 pub use access::{ClientSpec, SecretKeyRef, SecretRef, TlsSpec, UsersSpec};
 pub use hasher::{Autoscaling, HasherSpec, PoolSpec, Toleration, TolerationOperator};
 pub use hasher::{Quantity, ResourceAmounts, Resources};
+pub use limits::{LoginBackoffSpec, RateLimitSpec, limits};
 pub use password::{Argon2idSpec, LegacyBounds, LegacySpec, PasswordSpec, PepperSecretRef};
-pub use policies::{
-    CircuitBreakerSpec, MigrationSpec, RateLimitScope, RateLimitSpec, RoutingSpec, SessionsSpec,
-};
+pub use policies::{CircuitBreakerSpec, MigrationSpec, RoutingSpec, SessionsSpec};
 pub use redis::{REDIS_DIRECTIVES, RedisSpec, StorageKind, StorageSpec};
 
 use super::status::AuthClusterStatus;
@@ -80,10 +80,22 @@ pub struct AuthClusterSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub circuit_breaker: Option<CircuitBreakerSpec>,
 
-    /// How many failed attempts are let through, counted over all hashers. Without it: no limits.
+    /// How many failed attempts are let through, counted over all hashers. Without it: as many as
+    /// `loginBackoff` lets through. A change reaches the hashers by a rolling restart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["scope", "periodSeconds"]))]
     pub rate_limits: Vec<RateLimitSpec>,
+
+    /// How long a user waits after failed attempts in a row.
+    #[serde(default)]
+    pub login_backoff: LoginBackoffSpec,
+
+    /// Proxies that add to `X-Forwarded-For` on the way from the user to the caller, for requests without
+    /// an `address`: the user's address is so many entries from the right. Default: 0, the header is
+    /// ignored.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 16))]
+    pub trusted_hops: u32,
 
     /// How long sessions live.
     #[serde(default)]

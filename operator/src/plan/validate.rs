@@ -13,13 +13,14 @@ mod redis;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use authcluster_contract::config::{Breaker, Routing, Sessions};
+use authcluster_contract::config::{Breaker, Limits, Routing, Sessions};
 use authcluster_contract::cost::{Argon2idPolicy, PolicyOutOfBounds};
 use authcluster_contract::formats::Legacy;
 use authcluster_contract::user::UsernameCase;
 
 use crate::api::AuthCluster;
 use crate::api::names::{ANNOTATION_ACCEPT_DATA_LOSS, CLUSTER_NAME_BYTES_MAX};
+use crate::api::spec::limits;
 
 pub use callers::Caller;
 pub use hashers::{Pool, ProgramResources, Scaling};
@@ -78,6 +79,8 @@ pub struct Validated {
     pub breaker: Breaker,
     /// How long sessions live.
     pub sessions: Sessions,
+    /// How many failed attempts are let through.
+    pub limits: Limits,
     /// Who may call; at least one.
     pub callers: Vec<Caller>,
     /// The Redis Cluster.
@@ -112,6 +115,10 @@ pub fn validate(cluster: &AuthCluster, settings: &Settings) -> Result<Validated,
         refusals.push(argon2id_refusal(&error));
     }
     refusals.extend(refuse_times(spec.routing.into(), spec.sessions.into()));
+    let limits = limits(&spec.rate_limits, spec.login_backoff, spec.trusted_hops);
+    if let Err(refusal) = limits.check() {
+        refusals.push(limits_refusal(&refusal));
+    }
     let pools = hashers::pools(spec, &mut refusals);
     let callers = callers::callers(&name, &spec.clients, &mut refusals);
     let others = refusals.len();
@@ -142,6 +149,7 @@ pub fn validate(cluster: &AuthCluster, settings: &Settings) -> Result<Validated,
         routing: spec.routing.into(),
         breaker: spec.circuit_breaker.unwrap_or_default().into(),
         sessions: spec.sessions.into(),
+        limits,
         callers,
         redis,
         pending: pending::pending(spec),
@@ -185,6 +193,21 @@ fn refuse_times(routing: Routing, sessions: Sessions) -> Vec<String> {
         );
     }
     refusals
+}
+
+/// In the spelling of the resource; the hasher's file has another.
+fn limits_refusal(refusal: &str) -> String {
+    const SPELLINGS: [(&str, &str); 8] = [
+        ("limits.trusted_hops", "spec.trustedHops"),
+        ("limits.known_pair_days", "spec.loginBackoff.knownPairDays"),
+        ("limits.backoff", "spec.loginBackoff"),
+        ("limits.rules", "spec.rateLimits"),
+        ("free_failures", "freeFailures"),
+        ("failures_max", "failuresMax"),
+        ("wait_max_seconds", "waitMaxSeconds"),
+        ("period_seconds", "periodSeconds"),
+    ];
+    SPELLINGS.iter().fold(refusal.to_owned(), |said, (file, spec)| said.replace(file, spec))
 }
 
 /// In the spelling of the resource; the hasher's file has another.

@@ -136,6 +136,18 @@ fn malformed_policies() -> Vec<Malformed> {
             json!({"rateLimits": [{"scope": "User", "attempts": 0, "periodSeconds": 1}]}),
             &["spec.rateLimits[0].attempts"],
         ),
+        (
+            json!({"rateLimits": [
+                {"scope": "User", "attempts": 1, "periodSeconds": 60},
+                {"scope": "User", "attempts": 2, "periodSeconds": 60},
+            ]}),
+            &["spec.rateLimits[1]", "Duplicate value"],
+        ),
+        (
+            json!({"loginBackoff": {"freeFailures": 200}}),
+            &["spec.loginBackoff", "freeFailures must not be above failuresMax"],
+        ),
+        (json!({"trustedHops": 17}), &["spec.trustedHops"]),
         (json!({"clients": [{"name": "shop", "scopes": []}]}), &["spec.clients[0].scopes"]),
         (json!({"clients": [{"name": "shop", "realm": "A b"}]}), &["spec.clients[0].realm"]),
         (json!({"tls": {}}), &["spec.tls.apiSecretRef", "Required"]),

@@ -8,6 +8,8 @@
 )]
 
 mod harness;
+mod limit_traces;
+mod limits;
 mod peers;
 mod pods;
 mod shared;

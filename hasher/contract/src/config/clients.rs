@@ -25,6 +25,10 @@ pub struct Client {
     pub realm: Realm,
     /// What it may do.
     pub scopes: Vec<Scope>,
+    /// Work that it may ask of all pods together, in units per second; without it: as much as they can
+    /// do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub units_per_second: Option<u64>,
     /// SHA-256 of each token that is it, in hexadecimal; two while a token is being replaced.
     pub token_sha256: Vec<String>,
 }
@@ -44,4 +48,6 @@ pub enum Scope {
     Sessions,
     /// See the nodes.
     Nodes,
+    /// Lift the limits of a user, for the team's help desk.
+    Limits,
 }

@@ -50,9 +50,11 @@ fn codes_are_spelled_alike_in_json_and_metrics() {
         Code::UnsupportedFormat,
         Code::CostOutOfBounds,
         Code::PasswordTooLong,
+        Code::Throttled,
         Code::Internal,
         Code::Overloaded,
         Code::SessionsUnavailable,
+        Code::LimitsUnavailable,
     ] {
         assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
     }

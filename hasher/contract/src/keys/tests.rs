@@ -20,6 +20,18 @@ fn keys_are_spelled_as_documented() {
 }
 
 #[test]
+fn rates_are_counted_for_whoever_they_name() {
+    let maker = UserKeyMaker::new(vec![1; 32], UsernameCase::default()).unwrap();
+    let user = maker.user(&Realm::new("r").unwrap(), "u").unwrap();
+    let address = maker.address([192, 0, 2, 1].into());
+    let (u, a) = (user.as_str(), address.as_str());
+    let check = |subject, expect: String| assert_eq!(rate(subject), expect);
+    check(RateSubject::User(&user), format!("rate:{{user:{u}}}"));
+    check(RateSubject::Address(&address), format!("rate:{{address:{a}}}"));
+    check(RateSubject::UserAndAddress(&user, &address), format!("rate:{{pair:{u}:{a}}}"));
+}
+
+#[test]
 fn a_backup_lies_in_the_partner_slot() {
     for id in ["a", "b", "c", "d", "e"] {
         let digest = SessionDigest::of(id);
@@ -33,6 +45,7 @@ fn what_one_script_touches_lies_in_one_slot() {
     let user = maker.user(&Realm::new("r").unwrap(), "u").unwrap();
     assert_eq!(slot(&migration_lock(&user)), slot(&migration_status(&user)));
     assert_eq!(slot(&user_sessions(&user)), slot(&user_generation(&user)));
+    assert_eq!(slot(&known_pair(&user)), slot(&login_failures(&user)));
     let node: NodeId = "n".parse().unwrap();
     assert_eq!(slot(&node_load(&node)), slot(&node_capacity(&node)));
 }

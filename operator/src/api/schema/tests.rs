@@ -15,6 +15,8 @@ const COUNTS: &[&str] = &[
     "attempts",
     "bcryptCostMax",
     "failures",
+    "failuresMax",
+    "freeFailures",
     "iterations",
     "jobsPerUserMax",
     "maxReplicas",
@@ -26,10 +28,12 @@ const COUNTS: &[&str] = &[
     "roundsMax",
     "shards",
     "slotsCovered",
+    "trustedHops",
 ];
 
 /// What the names of all other numbers end with.
-const UNITS: &[&str] = &["MiB", "GiB", "Ms", "Seconds", "Percent", "UnitsPerSecond"];
+const UNITS: &[&str] =
+    &["MiB", "GiB", "Ms", "Seconds", "Days", "Percent", "UnitsPerSecond", "unitsPerSecond"];
 
 fn schema() -> Value {
     let value = serde_json::to_value(crd().unwrap()).unwrap();
@@ -217,6 +221,7 @@ fn what_must_not_be_is_in_the_rules() {
         .spec.hasher.pools[].autoscaling: self.minReplicas <= self.maxReplicas
         .spec.hasher.pools[].tolerations[]: has(self.key) || self.operator == 'Exists'
         .spec.hasher.pools[].tolerations[]: !has(self.value) || self.operator == 'Equal'
+        .spec.loginBackoff: self.freeFailures <= self.failuresMax
         .spec.redis: self.shards == oldSelf.shards
         .spec.redis: self.shards == 1 || self.shards >= 3
         .spec.redis: self.storage == oldSelf.storage

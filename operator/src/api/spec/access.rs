@@ -65,6 +65,12 @@ pub struct ClientSpec {
     #[schemars(length(min = 1, max = 16), extend("x-kubernetes-list-type" = "set"))]
     pub scopes: Vec<Scope>,
 
+    /// Work that it may ask of all hashers together, in MiB-passes per second; see `CAPACITY` of `kubectl
+    /// get ac`. Beyond it requests are answered with 429. Without it: as much as they can do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_000_000_u64))]
+    pub units_per_second: Option<u64>,
+
     /// The Secret with its bearer token. Without it the operator makes a token, in the Secret
     /// `NAME-token-CLIENT` under the key `token`. A changed token reaches the hashers by a rolling
     /// restart.
@@ -80,6 +86,7 @@ impl ClientSpec {
             name: "default".to_owned(),
             realm: default_realm(),
             scopes: all_scopes(),
+            units_per_second: None,
             token_secret_ref: None,
         }
     }
@@ -94,5 +101,5 @@ fn default_realm() -> String {
 }
 
 fn all_scopes() -> Vec<Scope> {
-    vec![Scope::Hash, Scope::Verify, Scope::Login, Scope::Sessions, Scope::Nodes]
+    vec![Scope::Hash, Scope::Verify, Scope::Login, Scope::Sessions, Scope::Nodes, Scope::Limits]
 }

@@ -1,8 +1,7 @@
-//! How requests are routed and limited, how long sessions live, how old hashes are replaced.
+//! How requests are routed, how long sessions live, how old hashes are replaced.
 
 use authcluster_contract::config::{Breaker, Routing, RoutingStrategy, Sessions};
 use kube::KubeSchema;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Which hasher computes a request.
@@ -80,35 +79,6 @@ impl From<CircuitBreakerSpec> for Breaker {
         let CircuitBreakerSpec { failures, recovery_seconds } = spec;
         Self { failures, recovery_seconds }
     }
-}
-
-/// How many failed attempts are let through.
-#[derive(KubeSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RateLimitSpec {
-    /// What is counted together.
-    pub scope: RateLimitScope,
-
-    /// Attempts let through in one period.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub attempts: u32,
-
-    /// Length of the period, in seconds.
-    #[schemars(range(min = 1, max = 86_400))]
-    pub period_seconds: u32,
-}
-
-/// What a rate limit counts together.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-pub enum RateLimitScope {
-    /// One user of one realm.
-    User,
-    /// One address: an IPv4 address or an IPv6 /64.
-    Address,
-    /// One user from one address.
-    UserAndAddress,
 }
 
 /// How long sessions live.

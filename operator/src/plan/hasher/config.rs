@@ -65,6 +65,7 @@ fn config(wanted: &Validated) -> HasherConfig {
         routing: wanted.routing,
         breaker: wanted.breaker,
         sessions: wanted.sessions,
+        limits: wanted.limits.clone(),
     }
 }
 
@@ -78,6 +79,7 @@ pub(super) fn clients_toml(wanted: &Validated, digests: &Digests) -> Result<Stri
                 name: caller.name.clone(),
                 realm: caller.realm.clone(),
                 scopes: caller.scopes.clone(),
+                units_per_second: caller.units_per_second,
                 token_sha256: vec![digests.of(&caller.secret, &caller.key)?.to_owned()],
             })
         })

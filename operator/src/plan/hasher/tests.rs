@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use authcluster_contract::config::{Clients, HasherConfig, RoutingStrategy, Scope};
+use authcluster_contract::config::{
+    Backoff, Clients, HasherConfig, RateRule, RateScope, RoutingStrategy, Scope,
+};
 use authcluster_contract::cost::Argon2idPolicy;
 use authcluster_contract::formats::{Family, Legacy};
 use k8s_openapi::api::core::v1::{Container, PodSpec};
@@ -32,7 +34,9 @@ fn the_file_says_what_the_resource_says() {
         "{password: {argon2id: {memoryMiB: 32, iterations: 3, parallelism: 2}}, \
          users: {case: Sensitive}, sessions: {idleTimeoutSeconds: 60}, \
          routing: {strategy: WeightedRoundRobin, refuseAfterMs: 40, deadlineMs: 900}, \
-         circuitBreaker: {failures: 7}}",
+         circuitBreaker: {failures: 7}, trustedHops: 2, \
+         loginBackoff: {freeFailures: 3, knownPairDays: 7}, \
+         rateLimits: [{scope: UserAndAddress, attempts: 5, periodSeconds: 60}]}",
     ));
     let policy = Argon2idPolicy { memory_mib: 32, iterations: 3, parallelism: 2 };
     assert_eq!(said.password.argon2id, policy);
@@ -41,6 +45,12 @@ fn the_file_says_what_the_resource_says() {
     assert_eq!((said.routing.refuse_after_ms, said.routing.deadline_ms), (40, 900));
     assert_eq!(said.routing.strategy, RoutingStrategy::WeightedRoundRobin);
     assert_eq!((said.breaker.failures, said.breaker.recovery_seconds), (7, 60));
+    let limits = &said.limits;
+    assert_eq!((limits.trusted_hops, limits.known_pair_days), (2, 7));
+    let backoff = Backoff { free_failures: 3, ..Backoff::default() };
+    assert_eq!(limits.backoff, backoff);
+    let rule = RateRule { scope: RateScope::UserAndAddress, attempts: 5, period_seconds: 60 };
+    assert_eq!(limits.rules, [rule]);
     assert_eq!(said.lanes, None, "each pool says it in its pods' environment");
     assert_eq!(said.listen.api.to_string(), "0.0.0.0:8443");
     assert_eq!(said.listen.admin.to_string(), "0.0.0.0:9090");
@@ -88,7 +98,7 @@ fn every_file_that_it_names_is_mounted() {
 #[test]
 fn callers_are_known_by_digests() {
     let wanted = wanted(
-        "{clients: [{name: web, realm: shop, scopes: [Login, Hash, Login]}, \
+        "{clients: [{name: web, realm: shop, scopes: [Login, Hash, Login], unitsPerSecond: 500}, \
          {name: app, tokenSecretRef: {name: theirs, key: bearer}}]}",
     );
     let secret = clients_secret(&wanted, &digests(&wanted)).unwrap();
@@ -97,8 +107,9 @@ fn callers_are_known_by_digests() {
     let [web, app] = read.clients.as_slice() else { panic!("two callers") };
     assert_eq!((web.name.as_str(), web.realm.as_str()), ("web", "shop"));
     assert_eq!(web.scopes, [Scope::Hash, Scope::Login]);
+    assert_eq!((web.units_per_second, app.units_per_second), (Some(500), None));
     assert_eq!(web.token_sha256, [digest("login-token-web/token")]);
-    assert_eq!((app.realm.as_str(), app.scopes.len()), ("default", 5));
+    assert_eq!((app.realm.as_str(), app.scopes.len()), ("default", 6));
     assert_eq!(app.token_sha256, [digest("theirs/bearer")]);
 }
 

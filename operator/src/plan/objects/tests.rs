@@ -247,7 +247,8 @@ fn pods_roll_when_what_they_read_changes_and_only_then() {
     spec("{sessions: {idleTimeoutSeconds: 60}}", &[HASHER]);
     spec("{users: {case: Sensitive}}", &[HASHER]);
     spec("{routing: {deadlineMs: 2000}}", &[HASHER]);
-    spec("{rateLimits: [{scope: User, attempts: 1, periodSeconds: 1}]}", &[]);
+    spec("{rateLimits: [{scope: User, attempts: 1, periodSeconds: 1}]}", &[HASHER]);
+    spec("{circuitBreaker: {failures: 7}}", &[HASHER]);
     spec("{redis: {shards: 5}}", &[]);
     spec("{redis: {replicasPerShard: 2}}", &[]);
     spec("{redis: {config: {hz: \"20\"}}}", &REDIS);

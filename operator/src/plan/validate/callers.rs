@@ -16,6 +16,8 @@ pub struct Caller {
     pub realm: Realm,
     /// What it may do.
     pub scopes: Vec<Scope>,
+    /// Work that it may ask of all hashers together.
+    pub units_per_second: Option<u64>,
     /// The Secret with its token.
     pub secret: String,
     /// The key in that Secret.
@@ -56,5 +58,6 @@ fn caller(cluster: &str, client: &ClientSpec, refusals: &mut Vec<String>) -> Opt
         Some(named) => (named.name.clone(), named.key.clone(), false),
         None => (names::token(cluster, &client.name), names::KEY_TOKEN.to_owned(), true),
     };
-    Some(Caller { name: client.name.clone(), realm, scopes, secret, key, generated })
+    let (name, units_per_second) = (client.name.clone(), client.units_per_second);
+    Some(Caller { name, realm, scopes, units_per_second, secret, key, generated })
 }

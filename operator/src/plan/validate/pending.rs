@@ -13,7 +13,6 @@ pub(super) fn pending(spec: &AuthClusterSpec) -> Vec<String> {
         }
     };
     add(spec.password.pepper_secret_ref.is_some(), "spec.password.pepperSecretRef");
-    add(!spec.rate_limits.is_empty(), "spec.rateLimits");
     add(spec.migration.is_some(), "spec.migration");
     add(spec.tls.is_some(), "spec.tls");
     paths

@@ -43,7 +43,7 @@ fn an_empty_spec_is_complete() {
     assert_eq!(wanted.pending, Vec::<String>::new());
     let [caller] = wanted.callers.as_slice() else { panic!("one caller") };
     assert_eq!((caller.name.as_str(), caller.secret.as_str()), ("default", "login-token-default"));
-    assert_eq!((caller.key.as_str(), caller.generated, caller.scopes.len()), ("token", true, 5));
+    assert_eq!((caller.key.as_str(), caller.generated, caller.scopes.len()), ("token", true, 6));
     assert_eq!(wanted.listen_ip.to_string(), "0.0.0.0");
     let ipv6 = Settings { ipv6: true, ..settings() };
     assert_eq!(validate(&cluster(""), &ipv6).unwrap().listen_ip.to_string(), "::");
@@ -311,6 +311,28 @@ fn names_have_room_for_what_is_made_from_them() {
 }
 
 #[test]
+fn limits_make_sense() {
+    refused("{trustedHops: 17}", expect![["spec.trustedHops is 17, and must be between 0 and 16"]]);
+    refused(
+        "{loginBackoff: {freeFailures: 20, failuresMax: 10}}",
+        expect![["spec.loginBackoff.freeFailures is 20, and must be between 0 and 10"]],
+    );
+    refused(
+        "{loginBackoff: {knownPairDays: 0}}",
+        expect![["spec.loginBackoff.knownPairDays is 0, and must be between 1 and 730"]],
+    );
+    refused(
+        "{rateLimits: [{scope: User, attempts: 1, periodSeconds: 0}]}",
+        expect![["spec.rateLimits[0].periodSeconds is 0, and must be between 1 and 86400"]],
+    );
+    let rule = |attempts| format!("{{scope: User, attempts: {attempts}, periodSeconds: 60}}");
+    refused(
+        &format!("{{rateLimits: [{}, {}]}}", rule(1), rule(2)),
+        expect![["spec.rateLimits[1] has the scope and period of an earlier one"]],
+    );
+}
+
+#[test]
 fn fields_without_behaviour_are_named() {
     let check = |spec: &str, expect: &[&str]| assert_eq!(wanted(spec).pending, expect, "{spec}");
     check("{hasher: {autoscaling: {maxReplicas: 5}}}", &[]);
@@ -320,8 +342,7 @@ fn fields_without_behaviour_are_named() {
         &["spec.password.pepperSecretRef"],
     );
     check("{routing: {strategy: LeastLoaded}, circuitBreaker: {}}", &[]);
-    check("{rateLimits: [{scope: User, attempts: 1, periodSeconds: 1}]}", &["spec.rateLimits"]);
-    check("{rateLimits: []}", &[]);
+    check("{rateLimits: [{scope: User, attempts: 1, periodSeconds: 1}]}", &[]);
     check("{migration: {}}", &["spec.migration"]);
     check("{tls: {apiSecretRef: {name: a}}}", &["spec.tls"]);
 }

@@ -1,0 +1,228 @@
+//! One attempt that was let in: a failure until it is settled, and settled exactly once.
+//!
+//! Whoever drops it unsettled, because the caller went away or no pod could compute, gives everything back
+//! in the background. A refund that is lost ends with the time to live of what it would have changed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use authcluster_contract::user::{AddressKey, UserKey};
+use futures::future::join_all;
+use tokio::sync::oneshot;
+
+use super::counters::{Asked, Place};
+use super::rates::{Named, Subject};
+use super::{LimitHeaders, Limiter, Throttled, user_denial};
+use crate::clock;
+use crate::policy::backoff::{Begun, Settled};
+use crate::policy::gcra::{Rate, Standing, refundable_us};
+use crate::telemetry::LimitScope;
+
+/// What was charged for one attempt.
+pub struct Reservation {
+    limiter: Arc<Limiter>,
+    charged: Charged,
+    /// The rates that were asked, by name.
+    standings: Vec<(Arc<str>, Standing)>,
+}
+
+#[derive(Clone)]
+struct Charged {
+    user: UserKey,
+    address: Option<AddressKey>,
+    grants: Vec<Grant>,
+    counted: Option<Counted>,
+}
+
+/// One subject's rates.
+#[derive(Clone)]
+struct Grant {
+    place: Place,
+    subject: Subject,
+    rates: Vec<Rate>,
+    left_us: Vec<i64>,
+    at: Instant,
+}
+
+/// A failure in a row.
+#[derive(Clone)]
+struct Counted {
+    place: Place,
+    begun: Begun,
+}
+
+impl Reservation {
+    pub(super) fn new(limiter: Arc<Limiter>, user: UserKey, address: Option<AddressKey>) -> Self {
+        let charged = Charged { user, address, grants: Vec::new(), counted: None };
+        Self { limiter, charged, standings: Vec::new() }
+    }
+
+    pub(super) async fn of_address(&mut self) -> Result<(), Throttled> {
+        let Some(address) = self.charged.address.clone() else { return Ok(()) };
+        let limiter = Arc::clone(&self.limiter);
+        self.charge(Subject::Address(address), &limiter.rates.address).await
+    }
+
+    /// Says whether the address is one that the user has logged in from.
+    pub(super) async fn of_failures(&mut self) -> Result<bool, Throttled> {
+        let Charged { user, address, .. } = &self.charged;
+        let limiter = &self.limiter;
+        let (place, begun) = limiter.counters.begin(user, address.as_ref()).await;
+        let is_known = begun.is_known;
+        let Some(wait) = begun.wait else {
+            limiter.metrics.limited(LimitScope::Failures, true);
+            self.charged.counted = Some(Counted { place, begun });
+            return Ok(is_known);
+        };
+        // A known pair's denial is not that of everyone else.
+        let key = if is_known { None } else { Some(user_denial(user)) };
+        Err(self.denied(LimitScope::Failures, wait, key))
+    }
+
+    pub(super) async fn of_rates(&mut self, is_known: bool) -> Result<(), Throttled> {
+        let limiter = Arc::clone(&self.limiter);
+        let user = self.charged.user.clone();
+        match self.charged.address.clone() {
+            Some(address) if is_known => {
+                self.charge(Subject::UserAndAddress(user, address), &limiter.rates.known).await
+            }
+            None => self.charge(Subject::User(user), &limiter.rates.user).await,
+            Some(address) => {
+                self.charge(Subject::User(user.clone()), &limiter.rates.user).await?;
+                self.charge(Subject::UserAndAddress(user, address), &limiter.rates.pair).await
+            }
+        }
+    }
+
+    async fn charge(&mut self, subject: Subject, named: &Named) -> Result<(), Throttled> {
+        if named.rates.is_empty() {
+            return Ok(());
+        }
+        let limiter = &self.limiter;
+        let at = clock::now();
+        let Asked { place, rates, reserved } =
+            limiter.counters.reserve(&subject, &named.rates).await;
+        self.standings.extend(named.names.iter().cloned().zip(reserved.standings(&rates)));
+        let scope = subject.scope();
+        if reserved.admitted {
+            limiter.metrics.limited(scope, true);
+            let grant = Grant { place, subject, rates, left_us: reserved.left_us, at };
+            self.charged.grants.push(grant);
+            return Ok(());
+        }
+        let retry_after = reserved.retry_after(&rates);
+        let key = match &subject {
+            Subject::User(user) => user_denial(user),
+            Subject::Address(_) | Subject::UserAndAddress(..) => subject.key(),
+        };
+        Err(self.denied(scope, retry_after, Some(key)))
+    }
+
+    /// Counts the denial, and remembers it under `key` for a moment.
+    fn denied(&self, scope: LimitScope, retry_after: Duration, key: Option<String>) -> Throttled {
+        let throttled = Throttled { scope, retry_after, headers: self.headers() };
+        if let Some(key) = key {
+            self.limiter.denials().add(key, &throttled, clock::now());
+        }
+        self.limiter.throttled(throttled)
+    }
+
+    /// What an answer says of the rates while this is charged.
+    fn headers(&self) -> LimitHeaders {
+        self.said(|standing| standing)
+    }
+
+    /// Whether the user has logged in from this address lately.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.charged.counted.as_ref().is_some_and(|counted| counted.begun.is_known)
+    }
+
+    /// What an answer says once everything is given back.
+    #[must_use]
+    pub fn headers_when_refunded(&self) -> LimitHeaders {
+        self.said(Standing::refunded)
+    }
+
+    fn said(&self, after: impl Fn(Standing) -> Standing) -> LimitHeaders {
+        let standings = self.standings.iter().map(|(name, standing)| (&**name, after(*standing)));
+        let tightest =
+            standings.min_by_key(|(_, it)| (it.remaining, std::cmp::Reverse(it.empty_in)));
+        self.limiter.rates.headers(tightest)
+    }
+
+    /// The password was wrong, or there is no such user: everything stays charged.
+    #[must_use]
+    pub fn failed(mut self) -> LimitHeaders {
+        self.charged.grants.clear();
+        self.charged.counted = None;
+        self.headers()
+    }
+
+    /// The password was right. What was charged is given back, also when the future is dropped; it ends
+    /// when that is done, so that the next login finds it done.
+    pub async fn succeeded(mut self) {
+        if let Some(done) = self.settle(true) {
+            // An error says that the other end is gone, which is what this waits for.
+            drop(done.await);
+        }
+    }
+
+    /// Gives back in a task of its own what has not been given back yet.
+    fn settle(&mut self, success: bool) -> Option<oneshot::Receiver<()>> {
+        let charged = Charged {
+            grants: std::mem::take(&mut self.charged.grants),
+            counted: self.charged.counted.take(),
+            ..self.charged.clone()
+        };
+        if charged.grants.is_empty() && charged.counted.is_none() {
+            return None;
+        }
+        // A runtime that has ended takes no tasks.
+        let running = tokio::runtime::Handle::try_current().is_ok();
+        let permit = Arc::clone(&self.limiter.settling).try_acquire_owned();
+        let (true, Ok(permit)) = (running, permit) else {
+            self.limiter.metrics.refund_left_out();
+            return None;
+        };
+        let (done, receiver) = oneshot::channel();
+        let limiter = Arc::clone(&self.limiter);
+        self.limiter.tasks.spawn("refund", async move {
+            charged.give_back(&limiter, success).await;
+            drop((permit, done));
+        });
+        Some(receiver)
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.settle(false);
+    }
+}
+
+impl Charged {
+    async fn give_back(self, limiter: &Limiter, success: bool) {
+        let now = clock::now();
+        let refunds = join_all(self.grants.iter().map(|grant| {
+            let elapsed = now.saturating_duration_since(grant.at);
+            let amounts = refundable_us(&grant.rates, &grant.left_us, elapsed);
+            async move {
+                let Grant { place, subject, rates, .. } = grant;
+                limiter.counters.refund(*place, subject, rates, &amounts).await;
+            }
+        }));
+        let settled = async {
+            let Some(Counted { place, begun }) = &self.counted else { return };
+            let Begun { is_known, failures, since_ms, .. } = *begun;
+            let settled = if success {
+                Settled::Success
+            } else {
+                Settled::TakenBack { is_known, failures, since_ms }
+            };
+            let address = self.address.as_ref();
+            limiter.counters.settle(*place, &self.user, address, settled).await;
+        };
+        futures::join!(refunds, settled);
+    }
+}

@@ -1,0 +1,90 @@
+//! The scripts of limits, what goes into them and what comes out. No I/O: the test that compares each with
+//! its twin in `policy` speaks the same.
+
+use std::time::Duration;
+
+use redis::{ParsingError, Value, from_redis_value};
+
+use crate::policy::backoff::{Begun, FAILURES_TTL_MS, PAIRS_MAX, Rules, Settled};
+use crate::policy::gcra::{Rate, Reserved};
+
+/// [`crate::policy::gcra::reserve`].
+pub const RESERVE_RATE: &str = include_str!("../scripts/reserve_rate.lua");
+/// [`crate::policy::gcra::refund`].
+pub const REFUND_RATE: &str = include_str!("../scripts/refund_rate.lua");
+/// [`crate::policy::backoff::begin`].
+pub const BEGIN_LOGIN: &str = include_str!("../scripts/begin_login.lua");
+/// [`crate::policy::backoff::settle`].
+pub const SETTLE_LOGIN: &str = include_str!("../scripts/settle_login.lua");
+
+/// Arguments of [`RESERVE_RATE`].
+#[must_use]
+pub fn reserve(rates: &[Rate]) -> Vec<String> {
+    rates.iter().flat_map(|rate| of_rate(*rate)).collect()
+}
+
+/// Arguments of [`REFUND_RATE`].
+#[must_use]
+pub fn refund(rates: &[Rate], amounts_us: &[i64]) -> Vec<String> {
+    let each = rates.iter().zip(amounts_us);
+    each.flat_map(|(rate, amount)| of_rate(*rate).into_iter().chain([amount.to_string()])).collect()
+}
+
+fn of_rate(rate: Rate) -> [String; 3] {
+    [rate.field(), rate.interval_us().to_string(), rate.full_us().to_string()]
+}
+
+/// Arguments of [`BEGIN_LOGIN`].
+#[must_use]
+pub fn begin(address: Option<&str>, rules: &Rules) -> Vec<String> {
+    let Rules { free_failures, failures_max, wait_max_ms, known_ms } = rules;
+    let numbers = [free_failures, failures_max, wait_max_ms, known_ms, &FAILURES_TTL_MS];
+    let address = address.unwrap_or_default().to_owned();
+    std::iter::once(address).chain(numbers.map(ToString::to_string)).collect()
+}
+
+/// Arguments of [`SETTLE_LOGIN`].
+#[must_use]
+pub fn settle(address: Option<&str>, rules: &Rules, settled: Settled) -> Vec<String> {
+    let address = address.unwrap_or_default().to_owned();
+    let mut arguments = vec![address, rules.known_ms.to_string(), PAIRS_MAX.to_string()];
+    if let Settled::TakenBack { is_known, failures, since_ms } = settled {
+        let is_known = u8::from(is_known).to_string();
+        arguments.extend([is_known, failures.to_string(), since_ms.to_string()]);
+    }
+    arguments
+}
+
+/// Answer of [`RESERVE_RATE`].
+///
+/// # Errors
+/// What the script never answers.
+pub fn reserved(answer: Value, rates: usize) -> Result<Reserved, ParsingError> {
+    let answer: Vec<i64> = from_redis_value(answer)?;
+    match answer.split_first() {
+        Some((admitted, left_us)) if left_us.len() == rates => {
+            Ok(Reserved { admitted: *admitted == 1, left_us: left_us.to_vec() })
+        }
+        Some(_) | None => Err("one number for each rate, and one before".into()),
+    }
+}
+
+/// Answer of [`BEGIN_LOGIN`]: numbers, and then addresses.
+///
+/// # Errors
+/// What the script never answers.
+pub fn begun(answer: Value) -> Result<Begun, ParsingError> {
+    let mut parts: Vec<Value> = from_redis_value(answer)?;
+    let known = parts.split_off(parts.len().min(4));
+    let (wait_ms, failures, since_ms, is_known): (u64, i64, i64, i64) =
+        from_redis_value(Value::Array(parts))?;
+    let mut known: Vec<String> = from_redis_value(Value::Array(known))?;
+    known.sort_unstable();
+    Ok(Begun {
+        wait: (wait_ms > 0).then(|| Duration::from_millis(wait_ms)),
+        failures,
+        since_ms,
+        is_known: is_known == 1,
+        known,
+    })
+}

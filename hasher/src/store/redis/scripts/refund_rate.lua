@@ -1,0 +1,37 @@
+-- Gives back what is left of an attempt; what is not there stays so. KEYS: the rates.
+-- ARGV for each rate: its field, the interval, a full bucket and the amount, all in microseconds.
+-- The twin is `policy::gcra::refund`.
+local now = now_us()
+local arrivals, kept = {}, redis.call('HGETALL', KEYS[1])
+if #kept == 0 then
+  return 0
+end
+for i = 1, #kept, 2 do
+  arrivals[kept[i]] = tonumber(kept[i + 1])
+  if not arrivals[kept[i]] then
+    return redis.error_reply('CORRUPT a rate that is no number')
+  end
+end
+for i = 1, #ARGV, 4 do
+  local interval, full = tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+  local amount = math.max(0, math.min(tonumber(ARGV[i + 3]), interval))
+  local left = math.max(0, math.min((arrivals[ARGV[i]] or now) - now, full)) - amount
+  if left > 0 then
+    arrivals[ARGV[i]] = now + left
+    redis.call('HSET', KEYS[1], ARGV[i], int(now + left))
+  else
+    arrivals[ARGV[i]] = nil
+    redis.call('HDEL', KEYS[1], ARGV[i])
+  end
+end
+local last = now
+for _, arrival in pairs(arrivals) do
+  last = math.max(last, arrival)
+end
+if last == now then
+  redis.call('DEL', KEYS[1])
+  return 0
+end
+local life = math.ceil(math.min(last - now, 86400000000) / 1000)
+redis.call('PEXPIRE', KEYS[1], int(life))
+return 1

@@ -1,0 +1,46 @@
+-- The end of an attempt that did not fail. KEYS: known pairs, failures.
+-- ARGV: address or '', time that a pair is known in milliseconds, most pairs, and for an attempt that is
+-- taken back what `begin_login` answered: whether the address is known, failures, time since the last
+-- attempt. The twin is `policy::backoff::settle`.
+if ARGV[4] then
+  local subject = '*'
+  if ARGV[4] == '1' then
+    subject = ARGV[1]
+  end
+  local kept = redis.call('HGET', KEYS[2], subject)
+  if not kept then
+    return 0
+  end
+  local count, time = string.match(kept, '^(%d+):(-?%d+)$')
+  local failures, last = tonumber(count), tonumber(time)
+  if not (failures and last) then
+    return redis.error_reply('CORRUPT failures that are no numbers')
+  end
+  if failures == tonumber(ARGV[5]) then
+    last = last - tonumber(ARGV[6])
+  end
+  if failures > 1 then
+    redis.call('HSET', KEYS[2], subject, int(failures - 1) .. ':' .. int(last))
+  else
+    redis.call('HDEL', KEYS[2], subject)
+  end
+  return 1
+end
+local now = now_ms()
+redis.call('HDEL', KEYS[2], '*', ARGV[1])
+if ARGV[1] == '' then
+  return 1
+end
+redis.call('ZADD', KEYS[1], int(now), ARGV[1])
+local known_no_longer = int(now - tonumber(ARGV[2]))
+local too_many = int(-1 - tonumber(ARGV[3]))
+for _, address in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', known_no_longer)) do
+  redis.call('HDEL', KEYS[2], address)
+end
+for _, address in ipairs(redis.call('ZRANGE', KEYS[1], '0', too_many)) do
+  redis.call('HDEL', KEYS[2], address)
+end
+redis.call('ZREMRANGEBYRANK', KEYS[1], '0', too_many)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', known_no_longer)
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1

@@ -1,0 +1,268 @@
+//! Limits as a caller meets them: a whole pod in this process, on ports of its own.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops where it fails, and waits with real bounds"
+)]
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use authcluster_contract::config::{HasherConfig, Limits, Listen, RateRule, RateScope};
+use authcluster_hasher::start::{Running, start};
+use reqwest::header::HeaderMap;
+use serde_json::{Value, json};
+
+fn config(rules: &[(RateScope, u32, u32)]) -> HasherConfig {
+    let any = ([127, 0, 0, 1], 0).into();
+    let rule = |&(scope, attempts, period_seconds)| RateRule { scope, attempts, period_seconds };
+    let mut config = HasherConfig {
+        listen: Listen { api: any, admin: any },
+        lanes: Some(1),
+        limits: Limits { rules: rules.iter().map(rule).collect(), ..Limits::default() },
+        ..HasherConfig::default()
+    };
+    config.password.argon2id.memory_mib = 7;
+    config.password.argon2id.iterations = 1;
+    config.routing.deadline_ms = 30_000;
+    config
+}
+
+async fn pod(config: &HasherConfig) -> Running {
+    start(config, "pod".parse().unwrap()).await.unwrap()
+}
+
+struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    body: Value,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    fn code(&self) -> (u16, &str) {
+        (self.status, self.body["code"].as_str().unwrap_or("ok"))
+    }
+
+    /// Everything that could tell two users apart, the time aside.
+    fn shape(&self) -> (u16, Value, Vec<String>) {
+        let said =
+            |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
+                let value = value.to_str().unwrap();
+                // `t` counts seconds, and may differ by the one that passes in between.
+                let value = value.split(";t=").next().unwrap_or_default();
+                (name != "date" && name != "retry-after").then(|| format!("{name}: {value}"))
+            };
+        let mut body = self.body.clone();
+        body["detail"] = Value::Null;
+        (self.status, body, self.headers.iter().filter_map(said).collect())
+    }
+}
+
+async fn post(pod: &Running, path: &str, forwarded: &[&str], body: Value) -> Answer {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+    let url = format!("http://{}{path}", pod.api);
+    let mut request = client.post(url).header("content-type", "application/json");
+    for field in forwarded {
+        request = request.header("x-forwarded-for", *field);
+    }
+    let response = request.body(body.to_string()).send().await.unwrap();
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let text = response.text().await.unwrap();
+    Answer { status, headers, body: serde_json::from_str(&text).unwrap() }
+}
+
+async fn hash(pod: &Running) -> Value {
+    post(pod, "/v1/hash", &[], json!({ "password": "right" })).await.body["encoded"].clone()
+}
+
+async fn login(pod: &Running, name: &str, password: &str, encoded: &Value) -> Answer {
+    let body = json!({ "username": name, "password": password, "encoded": encoded });
+    post(pod, "/v1/login", &[], body).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_are_counted_and_the_right_password_is_not() {
+    let pod = pod(&config(&[(RateScope::User, 2, 3_600)])).await;
+    let encoded = hash(&pod).await;
+    for _ in 0..5 {
+        let right = login(&pod, "alice", "right", &encoded).await;
+        assert_eq!((right.status, &right.body["match"]), (200, &json!(true)));
+        assert_eq!(right.header("ratelimit-policy"), Some("\"user-3600\";q=2;w=3600"));
+        assert_eq!(right.header("ratelimit"), Some("\"user-3600\";r=2;t=0"));
+    }
+    let wrong = login(&pod, "alice", "wrong", &encoded).await;
+    assert_eq!((wrong.status, &wrong.body["match"]), (200, &json!(false)));
+    assert_eq!(wrong.header("ratelimit"), Some("\"user-3600\";r=1;t=1800"));
+    assert_eq!(login(&pod, "alice", "wrong", &encoded).await.status, 200);
+    let denied = login(&pod, "alice", "right", &encoded).await;
+    assert_eq!(denied.code(), (429, "throttled"));
+    assert_eq!(denied.header("content-type"), Some("application/problem+json"));
+    let wait: u64 = denied.header("retry-after").unwrap().parse().unwrap();
+    assert!((1_700..=1_800).contains(&wait), "{wait}");
+    assert_eq!(denied.header("ratelimit").unwrap(), format!("\"user-3600\";r=0;t={wait}"));
+    let detail = denied.body["detail"].as_str().unwrap();
+    assert_eq!(detail, format!("too many attempts for this user; try again in {wait} s"));
+    // A flood is answered from memory, in the same words.
+    assert_eq!(login(&pod, "alice", "right", &encoded).await.shape(), denied.shape());
+    // Another one is not meant.
+    assert_eq!(login(&pod, "bob", "right", &encoded).await.status, 200);
+}
+
+/// Vault CVE-2025-6004.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_alias_of_a_name_has_a_rate_of_its_own() {
+    let pod = pod(&config(&[(RateScope::User, 3, 3_600)])).await;
+    for name in ["Ren\u{e9}e", "  ren\u{e9}e ", "RENE\u{301}E"] {
+        assert_eq!(login(&pod, name, "wrong", &Value::Null).await.status, 200, "{name}");
+    }
+    for name in ["rene\u{301}e", "REN\u{c9}E\t", "ren\u{e9}e"] {
+        let answer = login(&pod, name, "wrong", &Value::Null).await;
+        assert_eq!(answer.code(), (429, "throttled"), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_that_does_not_exist_is_limited_alike() {
+    let rules = [(RateScope::User, 3, 3_600), (RateScope::UserAndAddress, 50, 3_600)];
+    let mut config = config(&rules);
+    config.limits.backoff.free_failures = 2;
+    let pod = pod(&config).await;
+    let encoded = hash(&pod).await;
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        let there = login(&pod, "alice", "wrong", &encoded).await;
+        let nobody = login(&pod, "nobody", "wrong", &Value::Null).await;
+        assert_eq!(there.shape(), nobody.shape());
+        statuses.push(there.status);
+    }
+    assert_eq!(statuses[..3], [200, 200, 429], "the failures in a row");
+    let denied = login(&pod, "nobody", "wrong", &Value::Null).await;
+    assert!(
+        denied.body["detail"].as_str().unwrap().starts_with("too many failed attempts in a row")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_come_from_the_body_or_from_trusted_hops() {
+    let mut config = config(&[(RateScope::Address, 1, 3_600)]);
+    config.limits.trusted_hops = 2;
+    let pod = pod(&config).await;
+    let attempt = async |name: &str, address: Option<&str>, forwarded: &[&str]| {
+        let mut body = json!({ "username": name, "password": "p", "encoded": null });
+        if let Some(address) = address {
+            body["address"] = json!(address);
+        }
+        post(&pod, "/v1/login", forwarded, body).await
+    };
+    assert_eq!(attempt("a", Some("192.0.2.1"), &[]).await.status, 200);
+    assert_eq!(attempt("b", Some("192.0.2.1"), &[]).await.status, 429);
+    // The same one, by proxies; what the user wrote before it is nothing.
+    assert_eq!(attempt("b", None, &["8.8.8.8, 192.0.2.1, 10.0.0.1"]).await.status, 429);
+    assert_eq!(attempt("b", None, &["9.9.9.9", "192.0.2.1, 10.0.0.1"]).await.status, 429);
+    assert_eq!(attempt("b", Some("::ffff:192.0.2.1"), &[]).await.status, 429, "the same address");
+    assert_eq!(attempt("b", None, &["8.8.8.8, 192.0.2.2, 10.0.0.1"]).await.status, 200);
+    // A /64 is one address.
+    assert_eq!(attempt("c", Some("2001:db8::1"), &[]).await.status, 200);
+    assert_eq!(attempt("d", Some("2001:db8::ffff:1"), &[]).await.status, 429);
+    assert_eq!(attempt("d", Some("2001:db8:0:1::1"), &[]).await.status, 200);
+    // Nobody knows where from.
+    assert_eq!(attempt("e", None, &["192.0.2.1"]).await.status, 200);
+    for wrong in ["hunter2", "192.0.2.1:80", "192.0.2.01", ""] {
+        let answer = attempt("f", Some(wrong), &[]).await;
+        assert_eq!(answer.code(), (400, "malformed-request"), "{wrong}");
+        let detail = answer.body["detail"].as_str().unwrap();
+        assert!(detail.contains("`address`") && !detail.contains("hunter2"), "{detail}");
+    }
+    let answer = attempt("f", None, &["hunter2, 10.0.0.1"]).await;
+    assert_eq!(answer.code(), (400, "malformed-request"));
+    assert!(!answer.body.to_string().contains("hunter2"), "{}", answer.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_trust_the_header_is_ignored() {
+    let pod = pod(&config(&[(RateScope::Address, 1, 3_600)])).await;
+    for _ in 0..3 {
+        let body = json!({ "username": "a", "password": "p", "encoded": null });
+        assert_eq!(post(&pod, "/v1/login", &["192.0.2.1"], body).await.status, 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_help_desk_lifts_a_users_limits() {
+    let pod = pod(&config(&[(RateScope::User, 1, 3_600)])).await;
+    assert_eq!(login(&pod, "alice", "wrong", &Value::Null).await.status, 200);
+    assert_eq!(login(&pod, "alice", "wrong", &Value::Null).await.status, 429);
+    let reset = post(&pod, "/v1/limits/reset", &[], json!({ "username": "ALICE" })).await;
+    assert_eq!((reset.status, reset.body), (200, json!({ "reset": true })));
+    assert_eq!(login(&pod, "alice", "wrong", &Value::Null).await.status, 200);
+    let reset = post(&pod, "/v1/limits/reset", &[], json!({ "username": "bob" })).await;
+    assert_eq!(reset.body, json!({ "reset": false }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_makes_no_sense_is_no_attempt() {
+    let pod = pod(&config(&[(RateScope::User, 1, 3_600)])).await;
+    for encoded in
+        ["$no$such$format", "$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHQ$9sTbSlTio3B"]
+    {
+        assert_eq!(login(&pod, "alice", "p", &json!(encoded)).await.status, 422);
+    }
+    assert_eq!(login(&pod, "alice", "p", &Value::Null).await.status, 200);
+}
+
+/// The deadline cannot be met, so nothing is computed, and nothing was tried.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_pod_can_compute_is_given_back() {
+    let mut config = config(&[(RateScope::User, 1, 3_600)]);
+    config.routing.deadline_ms = 1;
+    config.password.argon2id.memory_mib = 64;
+    let pod = pod(&config).await;
+    for turn in 0..5 {
+        let answer = login(&pod, "alice", "p", &Value::Null).await;
+        // The refund runs in the background; a denial means that it has not yet.
+        assert!(matches!(answer.code(), (503, "overloaded") | (429, "throttled")), "{turn}");
+        if answer.status == 503 {
+            assert_eq!(answer.header("ratelimit"), Some("\"user-3600\";r=1;t=0"));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let answer = login(&pod, "alice", "p", &Value::Null).await;
+    assert_eq!(answer.code(), (503, "overloaded"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_has_a_budget_of_work() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    // printf %s letmein-letmein-letmein | sha256sum
+    let digest = "e030b7b45bce6a8ae0cd496a8bea2abf664a218f6ce00210d2e9e661bf9a4154";
+    writeln!(
+        file,
+        "[[clients]]\nname = \"shop\"\nrealm = \"shop\"\nscopes = [\"Hash\"]\nunits_per_second = 1\n\
+         token_sha256 = [\"{digest}\"]"
+    )
+    .unwrap();
+    let mut config = config(&[]);
+    config.clients_file = Some(file.path().into());
+    let pod = pod(&config).await;
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let client = reqwest::Client::new();
+    let hash = async || {
+        let url = format!("http://{}/v1/hash", pod.api);
+        let request = client.post(url).header("content-type", "application/json");
+        let request = request.bearer_auth("letmein-letmein-letmein").body("{\"password\":\"p\"}");
+        let response = request.send().await.unwrap();
+        let wait = response.headers().get("retry-after").map(|it| it.to_str().unwrap().to_owned());
+        (response.status().as_u16(), wait)
+    };
+    assert_eq!(hash().await, (200, None));
+    // Seven units were asked for, one may be owed.
+    let (status, wait) = hash().await;
+    assert_eq!(status, 429);
+    assert!((4..=6).contains(&wait.unwrap().parse::<u32>().unwrap()));
+}
