@@ -14,7 +14,7 @@ pub struct PasswordSpec {
     #[serde(default)]
     pub argon2id: Argon2idSpec,
 
-    /// Old hashes that are understood. Without it: every scheme that the hasher knows, within its own
+    /// Old hashes that are understood. Without it: every family that the hasher knows, within its own
     /// bounds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub legacy: Option<LegacySpec>,
@@ -64,7 +64,8 @@ impl Default for Argon2idSpec {
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LegacySpec {
-    /// Schemes that are verified. Without any: every scheme that the hasher knows.
+    /// Families that are verified, besides Argon2id, which always is. Without any: every family that the
+    /// hasher knows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "set"))]
     pub accept: Vec<Family>,

@@ -1,0 +1,76 @@
+//! The program at a terminal: what it prints and how it ends.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+/// Standard output and exit code.
+fn run(arguments: &[&str], input: &str) -> (String, Option<i32>) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hasher"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (String::from_utf8(output.stdout).unwrap(), output.status.code())
+}
+
+/// From the test suite of `crypt_blowfish`; the password is "a".
+const BCRYPT: &str = "$2b$05$abcdefghijklmnopqrstuu8.veTXNDPV2eEsdpKNczMw2otgh5LnK";
+
+#[test]
+fn a_verify_ends_with_its_answer() {
+    assert_eq!(run(&["verify", BCRYPT], "a\n"), ("match\n".to_owned(), Some(0)));
+    assert_eq!(run(&["verify", BCRYPT], "b\n"), ("mismatch\n".to_owned(), Some(1)));
+    assert_eq!(run(&["verify", "$nothing$"], "a\n"), (String::new(), Some(2)));
+    assert_eq!(run(&["verify"], "a\n"), (String::new(), Some(2)));
+}
+
+#[test]
+fn a_batch_that_was_answered_ends_well_whatever_the_answers() {
+    let rows = format!(
+        "{}\n{}\n",
+        json!({ "encoded": BCRYPT, "password": "b", "id": 1 }),
+        json!({ "encoded": "$nothing$", "password": "b", "id": 2 }),
+    );
+    let (answers, code) = run(&["verify", "--batch", "-"], &rows);
+    let answers: Vec<Value> =
+        answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let expect = [
+        json!({ "encoded": BCRYPT, "id": 1, "outcome": "mismatch" }),
+        json!({ "encoded": "$nothing$", "id": 2, "outcome": "unsupported-format" }),
+    ];
+    assert_eq!((answers.as_slice(), code), (expect.as_slice(), Some(0)));
+    assert_eq!(run(&["verify", "--batch", "/nowhere"], "").1, Some(2));
+}
+
+#[test]
+fn an_inspection_shows_parameters_and_nothing_of_salt_or_digest() {
+    let rows = format!("{BCRYPT}\n{}\n", json!({ "encoded": BCRYPT, "password": "a" }));
+    for arguments in [&["inspect"] as &[&str], &["inspect", "--json"]] {
+        let (said, code) = run(arguments, &rows);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains("cost") && said.contains("scheme"), "{said}");
+        assert!(!said.contains("abcdefg") && !said.contains("veTXND"), "{said}");
+    }
+    let (said, code) = run(&["inspect"], &format!("{rows}$nothing$ABCDEF\n"));
+    assert_eq!(code, Some(1));
+    assert!(said.contains("3: refused: ") && !said.contains("ABCDEF"), "{said}");
+    assert!(said.contains("3 hashes, 2 of them to be made anew"), "{said}");
+    assert_eq!(run(&["inspect"], "").1, Some(2));
+}
+
+#[test]
+fn formats_are_listed_for_people_and_for_programs() {
+    let (table, code) = run(&["formats"], "");
+    assert_eq!(code, Some(0));
+    let (list, _) = run(&["formats", "--json"], "");
+    let list: Vec<Value> = serde_json::from_str(&list).unwrap();
+    assert_eq!(table.lines().count(), list.len() + 1, "one line is the heading");
+}
