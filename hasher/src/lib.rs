@@ -15,6 +15,7 @@ pub mod error;
 pub mod flows;
 pub mod formats;
 pub mod lanes;
+pub mod load;
 pub mod peer;
 pub mod policy;
 pub mod registry;
