@@ -35,6 +35,7 @@ test-pure: ## Tests that need nothing but cargo.
 
 test-redis: redis-server ## Tests on real Redis Clusters on loopback.
 	$(CARGO) test --locked --package authcluster-tests --features needs-redis --test redis --test redis-storm --test operator-redis
+	$(CARGO) test --locked --package authcluster-tests --features needs-redis --test overload -- --test-threads 1 --nocapture
 
 test-apiserver: tools ## Tests on a real API server without nodes (root).
 	$(CARGO) test --locked --package authcluster-tests --features needs-apiserver --test apiserver

@@ -1,5 +1,7 @@
 //! The command line and the environment. The only reader of both.
 
+mod load;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -10,6 +12,8 @@ use authcluster_contract::node::NodeId;
 use clap::{Args, Parser, Subcommand};
 
 use crate::telemetry::LogFormat;
+
+pub use self::load::LoadArgs;
 
 /// Argon2id hash and verify over HTTP.
 #[derive(Debug, Parser)]
@@ -41,6 +45,8 @@ pub enum Command {
     Key(KeyArgs),
     /// Measure this machine's hashes per second, next to the argon2 crate.
     Bench(BenchArgs),
+    /// Send requests to pods at a given rate, and measure how they are answered.
+    Load(Box<LoadArgs>),
 }
 
 /// Of `serve`.

@@ -39,6 +39,15 @@ pub struct LanesConfig {
     pub jobs_per_user_max: u32,
 }
 
+/// Work that lanes have done since they started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Somebody was there for the outcome.
+    pub wanted: Units,
+    /// Nobody was any more: a caller that left, or a deadline that passed, while it ran.
+    pub unwanted: Units,
+}
+
 /// Why the lanes did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartLanesError {
@@ -166,6 +175,12 @@ impl Lanes {
     #[must_use]
     pub fn wipes(&self) -> u64 {
         self.shared.lock().wipes
+    }
+
+    /// Work done so far.
+    #[must_use]
+    pub fn done(&self) -> Done {
+        self.shared.lock().done
     }
 
     /// What work costs on a lane.

@@ -16,6 +16,7 @@ pub mod flows;
 pub mod formats;
 pub mod lanes;
 pub mod limits;
+pub mod load;
 pub mod peer;
 pub mod policy;
 pub mod registry;

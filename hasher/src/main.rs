@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use authcluster_hasher::args::{Cli, Command};
 use authcluster_hasher::commands;
+use authcluster_hasher::load::load;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
@@ -14,6 +15,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => commands::inspect(&args),
         Command::Formats(args) => commands::formats(&args).map(|()| true),
         Command::Bench(args) => commands::bench(&args).map(|()| true),
+        Command::Load(args) => load(&args).map(|()| true),
         Command::Key(args) => commands::key(&args).map(|()| true),
     };
     match done {

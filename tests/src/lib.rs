@@ -13,6 +13,7 @@ pub mod caller;
 pub mod cluster;
 pub mod demo;
 pub mod eventually;
+pub mod hasher;
 pub mod redis;
 
 mod ports;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use authcluster_contract::cost::Units;
 use tokio::sync::oneshot;
 
-use super::LanesConfig;
+use super::{Done, LanesConfig};
 use crate::policy::admission::is_confirmed;
 use crate::policy::pricing::Price;
 use crate::policy::pricing::steps::Demand;
@@ -41,6 +41,8 @@ pub(super) struct Queue {
     pub(super) running: Vec<Option<Running>>,
     pub(super) price: Price,
     pub(super) closed: bool,
+    /// All work so far.
+    pub(super) done: Done,
     /// When a lane was last done with a job.
     last_done: Option<Instant>,
     /// Arenas wiped for want of work.
@@ -64,6 +66,7 @@ impl Queue {
             // Until it is measured; no job is taken before.
             price: Price::measured(Units(1), Duration::from_millis(1)),
             closed: false,
+            done: Done::default(),
             last_done: None,
             wipes: 0,
             config,
@@ -124,12 +127,14 @@ impl Queue {
     }
 
     /// A lane is free again; what it did teaches the price, when it came out.
-    pub(super) fn finish(&mut self, lane: usize, now: Instant, done: Option<Units>) {
+    pub(super) fn finish(&mut self, lane: usize, now: Instant, done: Option<Units>, wanted: bool) {
         let Some(running) = self.running.get_mut(lane).and_then(Option::take) else { return };
         self.large_reserved_kib = self.large_reserved_kib.saturating_sub(running.large);
         if let Some(units) = done {
             self.price.observe(units, now.saturating_duration_since(running.start));
             self.last_done = Some(now);
+            let sum = if wanted { &mut self.done.wanted } else { &mut self.done.unwanted };
+            *sum = sum.saturating_add(units);
         }
     }
 

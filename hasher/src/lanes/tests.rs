@@ -63,10 +63,13 @@ async fn a_user_has_so_many_jobs_at_once() {
     assert!(busy(ask(&alice, SMALL)));
     drop(running);
     assert!(busy(ask(&alice, SMALL)), "the one that runs is still there");
+    assert_eq!(lanes.done(), Done::default());
     for reply in [other, known, again] {
         reply.await.unwrap().unwrap();
     }
     ask(&alice, SMALL).unwrap().await.unwrap().unwrap();
+    let done = Done { wanted: Units(4 * SMALL.units().0), unwanted: LONG.units() };
+    assert_eq!(lanes.done(), done);
 }
 
 #[tokio::test]

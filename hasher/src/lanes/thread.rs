@@ -122,7 +122,8 @@ fn run(shared: &Shared, lane: usize, arena: &mut Arena) {
             Err(_) => (None, Err(WorkError::Failed(Box::new(Panicked)))),
         };
         // First the lane, then the reply: whoever has the reply sees the lane free.
-        shared.lock().finish(lane, clock::now(), done);
+        let wanted = !reply.is_closed();
+        shared.lock().finish(lane, clock::now(), done, wanted);
         // The caller may be gone; then nobody wants to know.
         drop(reply.send(outcome));
     }

@@ -27,6 +27,8 @@ pub struct Metrics {
     speed: UnsignedGauge,
     load: UnsignedGauge,
     offered: Counter,
+    done: Counter,
+    unwanted: Counter,
     connections: Gauge,
     forwarded: Family<PeerLabels, Counter>,
     peer_jobs: Family<PeerLabels, Counter>,
@@ -147,6 +149,8 @@ impl Metrics {
             speed: Gauge::default(),
             load: Gauge::default(),
             offered: Counter::default(),
+            done: Counter::default(),
+            unwanted: Counter::default(),
             connections: Gauge::default(),
             forwarded: Family::default(),
             peer_jobs: Family::default(),
@@ -170,6 +174,14 @@ impl Metrics {
         registry.register("load_units", "Units admitted and not finished", metrics.load.clone());
         let clone = metrics.offered.clone();
         registry.register("offered_units", "Units that callers asked for, refused ones too", clone);
+        let clone = metrics.done.clone();
+        registry.register("done_units", "Units computed for somebody", clone);
+        let clone = metrics.unwanted.clone();
+        registry.register(
+            "unwanted_units",
+            "Units computed for nobody: the caller had gone",
+            clone,
+        );
         registry.register("connections", "Open connections", metrics.connections.clone());
         let clone = metrics.forwarded.clone();
         registry.register("forwarded", "Jobs put to peers, by outcome", clone);
@@ -264,6 +276,9 @@ impl Metrics {
         self.load.set(local.load().0);
         let offered = local.offered().total().0;
         self.offered.inc_by(offered.saturating_sub(self.offered.get()));
+        let done = local.done();
+        self.done.inc_by(done.wanted.0.saturating_sub(self.done.get()));
+        self.unwanted.inc_by(done.unwanted.0.saturating_sub(self.unwanted.get()));
         let mut text = String::new();
         text::encode(&mut text, &self.registry)?;
         Ok(text)

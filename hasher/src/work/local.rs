@@ -10,7 +10,7 @@ use authcluster_contract::node::{NodeId, NodeRecord};
 use super::{Job, Known, Offered, Terms, Who, Work, WorkError, WorkFuture};
 use crate::clock;
 use crate::formats::Bounds;
-use crate::lanes::Lanes;
+use crate::lanes::{Done, Lanes};
 use crate::policy::pricing::Price;
 use crate::store::NodeEntry;
 
@@ -84,6 +84,12 @@ impl Local {
     #[must_use]
     pub fn delay(&self, job: &Job) -> Duration {
         self.lanes.delay(clock::now(), job.units())
+    }
+
+    /// Work done so far.
+    #[must_use]
+    pub fn done(&self) -> Done {
+        self.lanes.done()
     }
 
     /// What work costs on one lane.

@@ -1,47 +1,20 @@
 //! Hashers that find each other through Redis, and hand jobs on.
 
-use std::path::Path;
 use std::time::Duration;
 
-use authcluster_contract::config::{Peers, Tls};
 use authcluster_hasher::start::{Running, start_at};
 use authcluster_tests::eventually::eventually;
 use authcluster_tests::redis::RedisServers;
-use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use serde_json::json;
 
 use crate::pods::{BOUND, Site, knows, login};
-use crate::shared::{Access, options};
+use authcluster_tests::hasher::peers_in;
 
-const NAME: &str = "hasher.a.default.authcluster.dev";
+use crate::shared::{Access, options};
 
 /// Enough users that each of two pods is home to some: all at one would take one chance in a
 /// hundred million.
 const USERS: u32 = 28;
-
-/// What the operator mounts into each pod.
-fn peers_in(folder: &Path) -> anyhow::Result<Peers> {
-    let mut authority = CertificateParams::new(Vec::new())?;
-    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    let key = KeyPair::generate()?;
-    std::fs::write(folder.join("ca.crt"), authority.self_signed(&key)?.pem())?;
-    let issuer = Issuer::new(authority, key);
-    let mut leaf = CertificateParams::new(vec![NAME.to_owned()])?;
-    leaf.extended_key_usages =
-        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-    let key = KeyPair::generate()?;
-    std::fs::write(folder.join("tls.crt"), leaf.signed_by(&key, &issuer)?.pem())?;
-    std::fs::write(folder.join("tls.key"), key.serialize_pem())?;
-    Ok(Peers {
-        listen: ([127, 0, 0, 1], 0).into(),
-        tls: Tls {
-            certificate_file: folder.join("tls.crt"),
-            private_key_file: folder.join("tls.key"),
-        },
-        ca_file: folder.join("ca.crt"),
-        name: NAME.to_owned(),
-    })
-}
 
 /// The sum of a counter over its labels.
 async fn count(site: &Site, pod: &Running, name: &str) -> anyhow::Result<u64> {

@@ -1,0 +1,132 @@
+//! Three hashers of one lane each that share a real Redis Cluster, and load at them.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use authcluster_contract::config::{HasherConfig, Redis};
+use authcluster_tests::hasher::{Hasher, load, peers_in};
+use authcluster_tests::redis::{Options, RedisServers};
+use serde_json::Value;
+
+/// The program that is tested, built with the tests.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_hasher-under-test");
+
+pub(crate) struct Site {
+    pub(crate) redis: RedisServers,
+    pub(crate) hashers: Vec<Hasher>,
+    pub(crate) config: HasherConfig,
+    _folder: tempfile::TempDir,
+    _key: tempfile::NamedTempFile,
+}
+
+impl Site {
+    pub(crate) async fn start() -> anyhow::Result<Self> {
+        // A second call finds the provider installed, which is as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let redis = RedisServers::cluster(&Options::of(3, 0)).await?;
+        let folder = tempfile::tempdir()?;
+        let mut key = tempfile::NamedTempFile::new()?;
+        key.write_all(&[7; 32])?;
+        let seeds = redis.addresses().iter().map(ToString::to_string).collect();
+        let mut config = HasherConfig {
+            lanes: Some(1),
+            redis: Some(redis_at(seeds)),
+            peers: Some(peers_in(folder.path())?),
+            ..HasherConfig::default()
+        };
+        config.users.key_file = Some(key.path().into());
+        // Little memory and many passes: what is measured is how a queue behaves, and a build for tests
+        // spends as long on HTTP as an optimised one on a small hash.
+        config.password.argon2id.memory_mib = 7;
+        config.password.argon2id.iterations = 16;
+        let mut site = Self { redis, hashers: Vec::new(), config, _folder: folder, _key: key };
+        for node in ["a", "b", "c"] {
+            site.hashers.push(Hasher::start(PROGRAM, node, &site.config)?);
+        }
+        for hasher in &site.hashers {
+            hasher.ready(3).await?;
+        }
+        Ok(site)
+    }
+
+    /// Load at the first `pods` hashers.
+    pub(crate) async fn load(&self, pods: usize, rate: f64, more: &str) -> anyhow::Result<Report> {
+        let urls = self.hashers.iter().take(pods).map(|hasher| format!("http://{}", hasher.api));
+        let words = format!("--rate {rate:.1} --zipf 0 {more}");
+        let arguments = words.split_whitespace().map(str::to_owned).chain(urls).collect();
+        Ok(Report(load(PROGRAM, arguments).await?))
+    }
+
+    /// Answers a second when there is always more to do.
+    pub(crate) async fn capacity(&self) -> anyhow::Result<f64> {
+        let units: u64 = {
+            let mut all = 0;
+            for hasher in &self.hashers {
+                all += hasher.metric("lane_speed_units").await?;
+            }
+            all
+        };
+        let hashes = units as f64 / (7.0 * 16.0);
+        let report = self.load(3, hashes * 1.2, "--duration-seconds 5").await?;
+        Ok(report.goodput())
+    }
+
+    pub(crate) async fn sum(&self, metric: &str) -> anyhow::Result<u64> {
+        let mut all = 0;
+        for hasher in &self.hashers {
+            all += hasher.metric(metric).await?;
+        }
+        Ok(all)
+    }
+}
+
+/// What `hasher load` reports.
+pub(crate) struct Report(Value);
+
+impl Report {
+    pub(crate) fn goodput(&self) -> f64 {
+        self.0["goodput_per_second"].as_f64().expect("a number")
+    }
+
+    pub(crate) fn sent(&self) -> u64 {
+        self.0["sent"].as_u64().expect("a number")
+    }
+
+    pub(crate) fn p99(&self) -> Duration {
+        let ms = self.0["ok_latency_ms"]["p99"].as_f64().expect("a number");
+        Duration::from_secs_f64(ms / 1e3)
+    }
+
+    /// How many ended with this status; 0 = no answer.
+    pub(crate) fn count(&self, status: u64) -> u64 {
+        let outcomes = self.0["outcomes"].as_array().expect("a list").iter();
+        let of_it = outcomes.filter(|outcome| outcome["status"] == status);
+        of_it.map(|outcome| outcome["count"].as_u64().expect("a number")).sum()
+    }
+
+    /// Everything that is neither a hash nor a refusal.
+    pub(crate) fn errors(&self) -> u64 {
+        self.sent() - self.count(200) - self.count(503) - self.count(429)
+    }
+
+    /// One line.
+    pub(crate) fn said(&self) -> String {
+        let outcomes = self.0["outcomes"].as_array().expect("a list").iter().map(|outcome| {
+            let latency = &outcome["latency_ms"];
+            format!(
+                "{} {} x{} (p50 {:.0} ms, p99 {:.0} ms)",
+                outcome["status"],
+                outcome["code"].as_str().unwrap_or_default(),
+                outcome["count"],
+                latency["p50"].as_f64().unwrap_or_default(),
+                latency["p99"].as_f64().unwrap_or_default()
+            )
+        });
+        let outcomes: Vec<String> = outcomes.collect();
+        format!("{} sent, {:.1}/s well: {}", self.sent(), self.goodput(), outcomes.join(", "))
+    }
+}
+
+fn redis_at(seeds: Vec<String>) -> Redis {
+    Redis { seeds, username: None, password_file: None, tls: None, acknowledgements: 1 }
+}
