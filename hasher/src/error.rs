@@ -110,18 +110,26 @@ impl From<WorkError> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        Self {
-            code: Code::SessionsUnavailable,
-            detail: Cow::Borrowed(match error {
-                StoreError::Unreachable(_) => "the store of sessions cannot be reached",
-                StoreError::Corrupt(_) => "the store of sessions holds what cannot be",
-                StoreError::NotReplicated { .. } => "too few copies of a session could be made",
-                StoreError::Full => "the store of sessions is full",
-            }),
-            cause: Some(Box::new(error)),
-            retry_after: Some(Duration::from_secs(1)),
-        }
+        let detail = Cow::Borrowed(match error {
+            StoreError::Unreachable(_) => "the store of sessions cannot be reached",
+            StoreError::Corrupt(_) => "the store of sessions holds what cannot be",
+            StoreError::NotReplicated { .. } => "too few copies of a session could be made",
+            StoreError::Full => "the store of sessions is full",
+            StoreError::Seal(_) => "a session cannot be opened; the hasher's log says why",
+            StoreError::CriticalUnavailable => return critical_unavailable(),
+            StoreError::Random(error) => return error.into(),
+        });
+        let (cause, retry_after) = (Some(error.into()), Some(Duration::from_secs(1)));
+        Self { code: Code::SessionsUnavailable, detail, cause, retry_after }
     }
+}
+
+fn critical_unavailable() -> ApiError {
+    ApiError::new(
+        Code::CriticalUnavailable,
+        "`critical` needs a Redis Cluster with at least 3 shards: both copies of a session would be lost \
+         with one",
+    )
 }
 
 impl IntoResponse for ApiError {

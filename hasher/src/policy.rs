@@ -7,3 +7,4 @@ pub mod budget;
 pub mod pricing;
 pub mod rehash;
 pub mod routing;
+pub mod sessions;

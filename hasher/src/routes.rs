@@ -2,13 +2,13 @@
 
 mod body;
 mod observe;
+mod sessions;
 
 use std::sync::Arc;
 
 use authcluster_contract::config::Scope;
 use authcluster_contract::http::{
-    Code, HashReply, HashRequest, IntrospectReply, LoginReply, LoginRequest, NodesReply,
-    RevokeReply, SessionRequest, VerifyReply, VerifyRequest,
+    Code, HashReply, HashRequest, LoginReply, LoginRequest, NodesReply, VerifyReply, VerifyRequest,
 };
 use authcluster_contract::limits::BODY_BYTES_MAX;
 use axum::extract::{DefaultBodyLimit, State};
@@ -40,8 +40,7 @@ pub fn router(api: Api) -> Router {
         .route("/v1/hash", post(hash))
         .route("/v1/verify", post(verify))
         .route("/v1/login", post(login))
-        .route("/v1/sessions/introspect", post(introspect))
-        .route("/v1/sessions/revoke", post(revoke))
+        .merge(sessions::router())
         .route("/v1/nodes", get(nodes))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
@@ -76,24 +75,6 @@ async fn login(
 ) -> Reply<LoginReply> {
     let caller = api.auth.caller(&headers, Scope::Login)?;
     Ok(Json(api.service.login(&caller, body.read()?).await?))
-}
-
-async fn introspect(
-    State(api): State<Api>,
-    headers: HeaderMap,
-    body: Body<SessionRequest>,
-) -> Reply<IntrospectReply> {
-    let caller = api.auth.caller(&headers, Scope::Sessions)?;
-    Ok(Json(api.service.introspect(&caller, &body.read()?).await?))
-}
-
-async fn revoke(
-    State(api): State<Api>,
-    headers: HeaderMap,
-    body: Body<SessionRequest>,
-) -> Reply<RevokeReply> {
-    let caller = api.auth.caller(&headers, Scope::Sessions)?;
-    Ok(Json(api.service.revoke(&caller, &body.read()?).await?))
 }
 
 async fn nodes(State(api): State<Api>, headers: HeaderMap) -> Reply<NodesReply> {

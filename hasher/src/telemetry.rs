@@ -5,5 +5,5 @@ mod metrics;
 mod tasks;
 
 pub use self::logs::{LogFormat, LogsError, chain, start_logs};
-pub use self::metrics::{LoginResult, Metrics, PeerOutcome};
+pub use self::metrics::{LoginResult, Metrics, PeerOutcome, SessionEvent};
 pub use self::tasks::Tasks;

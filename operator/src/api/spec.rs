@@ -18,7 +18,8 @@ pub use hasher::{Autoscaling, HasherSpec, PoolSpec, Toleration, TolerationOperat
 pub use hasher::{Quantity, ResourceAmounts, Resources};
 pub use password::{Argon2idSpec, LegacyBounds, LegacySpec, PasswordSpec, PepperSecretRef};
 pub use policies::{
-    CircuitBreakerSpec, MigrationSpec, RateLimitScope, RateLimitSpec, RoutingSpec, SessionsSpec,
+    CircuitBreakerSpec, MigrationSpec, RateLimitScope, RateLimitSpec, RoutingSpec,
+    SessionKeysSecretRef, SessionsSpec,
 };
 pub use redis::{REDIS_DIRECTIVES, RedisSpec, StorageKind, StorageSpec};
 

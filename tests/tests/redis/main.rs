@@ -10,6 +10,8 @@
 mod harness;
 mod peers;
 mod pods;
+mod session_traces;
+mod sessions;
 mod shared;
 mod store;
 mod store_faults;

@@ -3,47 +3,74 @@
 //!
 //! Never `SCRIPT LOAD`: the client sends it to all nodes and fails when one replica is down
 //! (lettuce#2853). The text goes to the slot's own primary, with the call itself.
+//!
+//! All read the time in one way (`scripts/clock.lua`), so that a test can give them another clock and
+//! compare them with their twins in `policy`.
 
 use std::sync::LazyLock;
 
 use redis::Cmd;
 
-/// Keeps a new session.
-pub(super) static CREATE_SESSION: LazyLock<Script> =
-    LazyLock::new(|| Script::of(include_str!("scripts/create_session.lua")));
+use super::sessions::wire;
 
-/// Gives a session back and touches it.
-pub(super) static INTROSPECT_SESSION: LazyLock<Script> =
-    LazyLock::new(|| Script::of(include_str!("scripts/introspect_session.lua")));
+/// Keeps a copy of a session.
+pub(super) static PUT_SESSION: LazyLock<Script> = LazyLock::new(|| Script::of(wire::PUT_SESSION));
 
-/// Ends a session.
+/// Reads a copy of a session, and touches it.
+pub(super) static READ_SESSION: LazyLock<Script> = LazyLock::new(|| Script::of(wire::READ_SESSION));
+
+/// Ends a copy of a session.
 pub(super) static REVOKE_SESSION: LazyLock<Script> =
-    LazyLock::new(|| Script::of(include_str!("scripts/revoke_session.lua")));
+    LazyLock::new(|| Script::of(wire::REVOKE_SESSION));
 
-/// A script over one key.
+/// Lets an id of a session go.
+pub(super) static ROTATE_SESSION: LazyLock<Script> =
+    LazyLock::new(|| Script::of(wire::ROTATE_SESSION));
+
+/// Enters a session into its user's index; over the generation and the index.
+pub(super) static JOIN_USER: LazyLock<Script> = LazyLock::new(|| Script::over_two(wire::JOIN_USER));
+
+/// A user's sessions; over the generation and the index.
+pub(super) static LIST_USER: LazyLock<Script> = LazyLock::new(|| Script::over_two(wire::LIST_USER));
+
+/// Makes every session of a user invalid; over the generation and the index.
+pub(super) static REPLACE_GENERATION: LazyLock<Script> =
+    LazyLock::new(|| Script::over_two(wire::REPLACE_GENERATION));
+
+/// Put before every script.
+pub(super) const CLOCK: &str = include_str!("scripts/clock.lua");
+
+/// A script over one key, or over two of one slot.
 pub(super) struct Script {
-    text: &'static str,
+    text: String,
     digest: String,
+    keys: usize,
 }
 
 impl Script {
     fn of(text: &'static str) -> Self {
-        Self { text, digest: redis::Script::new(text).get_hash().to_owned() }
+        let text = format!("{CLOCK}{text}");
+        Self { digest: redis::Script::new(&text).get_hash().to_owned(), text, keys: 1 }
+    }
+
+    /// The second key is the first of the arguments.
+    fn over_two(text: &'static str) -> Self {
+        Self { keys: 2, ..Self::of(text) }
     }
 
     /// The call for a node that knows the script.
     pub(super) fn by_digest(&self, key: &str, arguments: &[&str]) -> Cmd {
-        call("EVALSHA", &self.digest, key, arguments)
+        self.call("EVALSHA", &self.digest, key, arguments)
     }
 
     /// The call for one that does not; it does from then on.
     pub(super) fn by_text(&self, key: &str, arguments: &[&str]) -> Cmd {
-        call("EVAL", self.text, key, arguments)
+        self.call("EVAL", &self.text, key, arguments)
     }
-}
 
-fn call(command: &str, script: &str, key: &str, arguments: &[&str]) -> Cmd {
-    let mut call = redis::cmd(command);
-    call.arg(script).arg(1).arg(key).arg(arguments);
-    call
+    fn call(&self, command: &str, script: &str, key: &str, arguments: &[&str]) -> Cmd {
+        let mut call = redis::cmd(command);
+        call.arg(script).arg(self.keys).arg(key).arg(arguments);
+        call
+    }
 }

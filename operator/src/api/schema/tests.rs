@@ -20,6 +20,7 @@ const COUNTS: &[&str] = &[
     "minReplicas",
     "observedGeneration",
     "parallelism",
+    "perUserMax",
     "replicas",
     "replicasPerShard",
     "roundsMax",
