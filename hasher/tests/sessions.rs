@@ -1,11 +1,6 @@
 //! The calls about sessions as a caller meets them: a whole pod in this process, with its state in memory.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a test stops where it fails, and waits with real bounds"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use std::io::Write as _;
 use std::time::Duration;

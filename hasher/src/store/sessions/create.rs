@@ -1,20 +1,22 @@
-//! A new session: entered into its user's index, kept, and kept once more when it is critical. The id is
+//! A new session: kept, kept once more when it is critical, and entered into its user's index. The id is
 //! given out after that; what a failure leaves ends by its time to live.
 
-use std::collections::BTreeSet;
-
 use authcluster_contract::keys::SessionDigest;
-use authcluster_contract::user::{Realm, UserKey};
+use authcluster_contract::user::UserKey;
 use futures::future::{join, join3};
 
 use super::settings::generation;
 use super::slots::{SessionSlots, Step, Write, backup, primary};
-use super::{Session, end, list, milliseconds};
+use super::{Session, end, list, milliseconds, seal};
 use crate::policy::sessions::backup_spare_ms;
 use crate::policy::sessions::copy::{Over, Put};
 use crate::policy::sessions::user::Join;
 use crate::store::StoreError;
 use crate::telemetry::SessionEvent;
+
+/// Times that a session is kept, when its user got another generation meanwhile. Two that are a user's first
+/// meet once. Beyond it somebody ends all sessions of the user again and again, and this one with them.
+const TRIES_MAX: u32 = 3;
 
 pub(super) async fn create<S: SessionSlots>(
     store: &S,
@@ -24,40 +26,54 @@ pub(super) async fn create<S: SessionSlots>(
     if session.critical && !store.copies_are_apart(digest)? {
         return Err(StoreError::CriticalUnavailable);
     }
-    let settings = store.session_settings();
-    let left_ms = milliseconds(session.absolute_timeout);
-    let join = entry(store, digest, left_ms)?;
-    let write = Write::of(session.critical);
-    let Session { user, realm, username, data, idle_timeout, critical, .. } = session;
-    let content = match &settings.sealer {
-        Some(sealer) => sealer.seal(digest, realm, username, data)?,
-        None => super::seal::in_the_clear(username, data),
+    let kept = keep(store, digest, session).await;
+    let count = match kept {
+        Ok(count) => count,
+        Err(error) => {
+            forget(store, digest, &session.user).await;
+            return Err(error);
+        }
     };
-    let joined = store.join(user, &join, write).await?;
-    let put = Put {
+    if u64::from(store.session_settings().per_user_max) < count
+        && let Err(error) = make_room(store, session, digest).await
+    {
+        // One session too many is no reason to keep a user out; the next one makes room for both.
+        tracing::warn!(%error, "a user has more sessions than they may");
+    }
+    Ok(())
+}
+
+/// Keeps the session first and enters it into the index after that: a list that is read in between would
+/// take an entry without a session for one that is over. Says how many entries there are.
+async fn keep<S: SessionSlots>(store: &S, digest: &SessionDigest, session: &Session) -> Step<u64> {
+    let settings = store.session_settings();
+    let Session { user, realm, username, data, idle_timeout, absolute_timeout, critical } = session;
+    let left_ms = milliseconds(*absolute_timeout);
+    let join = entry(store, digest, left_ms)?;
+    let generation = store.generation(user).await?;
+    let mut put = Put {
         realm: realm.clone(),
         user: user.clone(),
-        content,
+        content: seal::sealed(settings.sealer.as_deref(), digest, realm, (username, data))?,
         idle_ms: milliseconds(*idle_timeout),
         spare_ms: 0,
         left_ms,
         created_ms: None,
-        generation: joined.generation,
+        generation: generation.unwrap_or_else(|| join.candidate.clone()),
         critical: *critical,
         over: Over::Anything,
     };
-    let kept = async {
+    let mut count = 0;
+    for _ in 0..TRIES_MAX {
         put_copies(store, digest, &put).await?;
-        if u64::from(settings.per_user_max) < joined.count {
-            make_room(store, user, realm, digest).await?;
+        let joined = store.join(user, &join, Write::of(*critical)).await?;
+        count = joined.count;
+        if joined.generation == put.generation {
+            break;
         }
-        Ok(())
-    };
-    let kept = kept.await;
-    if kept.is_err() {
-        forget(store, digest, user).await;
+        put.generation = joined.generation;
     }
-    kept
+    Ok(count)
 }
 
 /// What enters a session into its user's index.
@@ -72,7 +88,7 @@ pub(super) fn entry<S: SessionSlots>(
         digest: digest.clone(),
         left_ms,
         keep_ms: settings.keep_ms(left_ms),
-        // Room for sessions that are not ended yet, and for those that one ends with the next.
+        // Room for sessions that are over and not yet looked at, and for what could not make room.
         entries_max: u64::from(settings.per_user_max).saturating_mul(2),
     })
 }
@@ -113,8 +129,7 @@ pub(super) async fn forget<S: SessionSlots>(store: &S, digest: &SessionDigest, u
 /// in fact, but not in the index, are no reason to end one.
 async fn make_room<S: SessionSlots>(
     store: &S,
-    user: &UserKey,
-    realm: &Realm,
+    Session { user, realm, .. }: &Session,
     newest: &SessionDigest,
 ) -> Step<()> {
     let settings = store.session_settings();
@@ -122,9 +137,8 @@ async fn make_room<S: SessionSlots>(
     let max = usize::try_from(settings.per_user_max).unwrap_or(usize::MAX);
     let surplus = live.len().saturating_sub(max);
     let others = live.into_iter().map(|(digest, _)| digest).filter(|digest| digest != newest);
-    let ended: BTreeSet<SessionDigest> = others.take(surplus).collect();
-    for digest in &ended {
-        end::revoke(store, digest, realm).await?;
+    for digest in others.take(surplus) {
+        end::revoke(store, &digest, realm).await?;
         settings.metrics.session(SessionEvent::MadeRoom);
     }
     Ok(())

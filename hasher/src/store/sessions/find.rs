@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use authcluster_contract::keys::SessionDigest;
-use authcluster_contract::user::{Realm, UserKey};
+use authcluster_contract::user::Realm;
 use futures::future::join;
 
 use super::create::as_backup;
@@ -233,9 +233,4 @@ fn live(reply: ReadReply) -> Option<Box<Found>> {
         | ReadReply::Revoked
         | ReadReply::Rotated { .. } => None,
     }
-}
-
-/// Whose user a session is of, wherever it was found.
-pub(super) fn is_of(found: &Found, user: &UserKey) -> bool {
-    found.user == *user
 }

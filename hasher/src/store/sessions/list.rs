@@ -8,7 +8,7 @@ use authcluster_contract::user::{Realm, UserKey};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::ListedSession;
-use super::find::{is_of, opened, peek};
+use super::find::{opened, peek};
 use super::slots::{SessionSlots, Step};
 use crate::policy::sessions::copy::Found;
 use crate::policy::sessions::user::Listed;
@@ -54,12 +54,13 @@ pub(super) async fn live<S: SessionSlots>(
         stream::iter(reads).buffered(READS_MAX).try_collect().await?;
     let (mut live, mut gone) = (Vec::new(), Vec::new());
     for (digest, found) in read {
-        let valid = |found: &Box<Found>| {
-            is_of(found, user) && generation.as_ref() == Some(&found.generation)
-        };
-        match found.filter(valid) {
-            Some(found) => live.push((digest, found)),
-            None => gone.push(digest),
+        match found {
+            Some(found)
+                if found.user == *user && generation.as_ref() == Some(&found.generation) =>
+            {
+                live.push((digest, found));
+            }
+            Some(_) | None => gone.push(digest),
         }
     }
     if !gone.is_empty()

@@ -34,36 +34,22 @@ pub(super) async fn rotate<S: SessionSlots>(
         return Err(StoreError::CriticalUnavailable);
     }
     let settings = store.session_settings();
-    let content = match &settings.sealer {
-        // The seal holds under one digest alone.
-        Some(sealer) => {
-            let (username, data) = opened(settings, digest, realm, &found.content)?;
-            sealer.seal(successor, realm, &username, &data)?
-        }
-        None => {
-            let (username, data) = opened(settings, digest, realm, &found.content)?;
-            seal::in_the_clear(&username, &data)
-        }
-    };
-    let old = put(realm, &found);
-    let joined =
-        store.join(&found.user, &entry(store, successor, found.left_ms)?, Write::Plain).await?;
-    if joined.generation != found.generation {
-        // All sessions of the user were ended in this moment.
-        end::leave_index(store, successor, &found.user).await;
-        return Ok(None);
-    }
-    // No rotation moves the end, so what this one took is not added to it.
+    // No rotation moves the end: it goes to another server as time that is left, since clocks are not
+    // compared, and what has been spent is taken off.
     let spent_ms = milliseconds(clock::now().saturating_duration_since(begun));
     let left_ms = found.left_ms.saturating_sub(spent_ms);
     if left_ms == 0 {
-        end::leave_index(store, successor, &found.user).await;
         return Ok(None);
     }
+    // A seal holds under one digest alone.
+    let (username, data) = opened(settings, digest, realm, &found.content)?;
+    let sealer = settings.sealer.as_deref();
+    let content = seal::sealed(sealer, successor, realm, (&username, &data))?;
+    let old = put(realm, &found);
     let new = Put { content, left_ms, over: Over::Anything, ..old.clone() };
-    let replaced = match put_copies(store, successor, &new).await {
-        Ok(()) => replace(store, digest, successor, &old).await,
-        Err(error) => Err(error),
+    let replaced = match keep(store, successor, &new).await {
+        Ok(true) => replace(store, digest, successor, &old).await,
+        other => other,
     };
     match replaced {
         Ok(true) => {
@@ -81,6 +67,14 @@ pub(super) async fn rotate<S: SessionSlots>(
             Err(error)
         }
     }
+}
+
+/// Keeps the session under its new id, unless all sessions of the user are ended in this moment.
+async fn keep<S: SessionSlots>(store: &S, successor: &SessionDigest, new: &Put) -> Step<bool> {
+    put_copies(store, successor, new).await?;
+    let join = entry(store, successor, new.left_ms)?;
+    let joined = store.join(&new.user, &join, Write::Plain).await?;
+    Ok(joined.generation == new.generation)
 }
 
 /// Lets the old id go; of two rotations at once, one does.

@@ -117,11 +117,7 @@ impl Sealer {
         Ok(())
     }
 
-    /// Seals what a session was created with.
-    ///
-    /// # Errors
-    /// No randomness.
-    pub fn seal(
+    fn seal(
         &self,
         digest: &SessionDigest,
         realm: &Realm,
@@ -164,10 +160,23 @@ impl Sealer {
     }
 }
 
-/// What a session was created with, as it is.
-#[must_use]
-pub fn in_the_clear(username: &str, data: &str) -> Content {
-    Content { username: username.to_owned(), data: data.to_owned(), key: String::new() }
+/// Username and data as they are kept: sealed where there are keys.
+///
+/// # Errors
+/// No randomness.
+pub fn sealed(
+    sealer: Option<&Sealer>,
+    digest: &SessionDigest,
+    realm: &Realm,
+    (username, data): (&str, &str),
+) -> Result<Content, SealError> {
+    match sealer {
+        Some(sealer) => sealer.seal(digest, realm, username, data),
+        None => {
+            let (username, data) = (username.to_owned(), data.to_owned());
+            Ok(Content { username, data, key: String::new() })
+        }
+    }
 }
 
 /// Username and data in the clear. Sessions from before there were keys stay readable.

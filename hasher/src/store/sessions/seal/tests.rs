@@ -73,7 +73,7 @@ fn keys_come_and_go_by_name() {
     assert_eq!(open(Some(&before), &digest, &shop, &content).unwrap().0, "Alice", "it stays");
     let without = open(None, &digest, &shop, &content);
     assert!(matches!(without, Err(SealError::NotConfigured)));
-    let clear = in_the_clear("Bob", "x");
+    let clear = sealed(None, &digest, &shop, ("Bob", "x")).unwrap();
     assert_eq!(open(Some(&before), &digest, &shop, &clear).unwrap().0, "Bob");
     assert_eq!(open(None, &digest, &shop, &clear).unwrap().1, "x");
 }
