@@ -104,6 +104,9 @@ bench-argon2id: ## Measures the Argon2id engine next to the argon2 crate and lib
 bench-verify: ## Measures /v1/verify over loopback next to the bare engine.
 	$(CARGO) run --release --locked --package authcluster-hasher --example bench_verify
 
+bench-sessions: redis-server ## Measures introspects next to plain GETs on a Redis Cluster on loopback.
+	$(CARGO) run --release --locked --package authcluster-tests --example bench_sessions
+
 lint: ## Formatting and lints, warnings denied.
 	$(CARGO) fmt --all --check
 	$(CARGO) lint

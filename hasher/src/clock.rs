@@ -3,13 +3,22 @@
 //! Time is Tokio's, so that a test that pauses it pauses everything; a lane's thread, which is
 //! outside of Tokio, reads the same clock of the system.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// The present moment, on a clock that never goes back.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this file is where the clock is read")]
 pub fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+/// The time of the system in milliseconds since 1970. For what people read, and for the store of a pod that
+/// is alone: it may jump, so nothing is measured by it.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this file is where the clock is read")]
+pub fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The system has no randomness to give.

@@ -159,6 +159,9 @@ impl From<StoreError> for ApiError {
             StoreError::Corrupt(_) => "the store of sessions holds what cannot be",
             StoreError::NotReplicated { .. } => "too few copies of a session could be made",
             StoreError::Full => "the store of sessions is full",
+            StoreError::Seal(_) => "a session cannot be opened; the hasher's log says why",
+            StoreError::CriticalUnavailable => return critical_unavailable(),
+            StoreError::Random(error) => return error.into(),
         };
         Self {
             cause: Some(Box::new(error)),
@@ -166,6 +169,14 @@ impl From<StoreError> for ApiError {
             ..Self::new(Code::SessionsUnavailable, detail)
         }
     }
+}
+
+fn critical_unavailable() -> ApiError {
+    ApiError::new(
+        Code::CriticalUnavailable,
+        "`critical` needs a Redis Cluster with at least 3 shards: both copies of a session would be lost \
+         with one",
+    )
 }
 
 impl IntoResponse for ApiError {

@@ -9,6 +9,7 @@ pub mod gcra;
 pub mod pricing;
 pub mod rehash;
 pub mod routing;
+pub mod sessions;
 pub mod slow_start;
 pub mod user_cap;
 pub mod work_budget;

@@ -3,14 +3,15 @@
 mod body;
 mod deadline;
 mod observe;
+mod sessions;
 
 use std::sync::Arc;
 
 use authcluster_contract::config::Scope;
 use authcluster_contract::formats::{InspectReply, InspectRequest};
 use authcluster_contract::http::{
-    Code, HashReply, HashRequest, IntrospectReply, LimitsResetReply, LimitsResetRequest,
-    LoginRequest, NodesReply, RevokeReply, SessionRequest, VerifyReply, VerifyRequest,
+    Code, HashReply, HashRequest, LimitsResetReply, LimitsResetRequest, LoginRequest, NodesReply,
+    VerifyReply, VerifyRequest,
 };
 use authcluster_contract::limits::BODY_BYTES_MAX;
 use axum::extract::{DefaultBodyLimit, State};
@@ -43,8 +44,7 @@ pub fn router(api: Api) -> Router {
         .route("/v1/verify", post(verify))
         .route("/v1/inspect", post(inspect))
         .route("/v1/login", post(login))
-        .route("/v1/sessions/introspect", post(introspect))
-        .route("/v1/sessions/revoke", post(revoke))
+        .merge(sessions::router())
         .route("/v1/limits/reset", post(reset_limits))
         .route("/v1/nodes", get(nodes))
         .fallback(no_such_path)
@@ -104,24 +104,6 @@ async fn reset_limits(
 ) -> Reply<LimitsResetReply> {
     let caller = api.auth.caller(&headers, Scope::Limits)?;
     Ok(Json(api.service.reset_limits(&caller, &body.read()?).await?))
-}
-
-async fn introspect(
-    State(api): State<Api>,
-    headers: HeaderMap,
-    body: Body<SessionRequest>,
-) -> Reply<IntrospectReply> {
-    let caller = api.auth.caller(&headers, Scope::Sessions)?;
-    Ok(Json(api.service.introspect(&caller, &body.read()?).await?))
-}
-
-async fn revoke(
-    State(api): State<Api>,
-    headers: HeaderMap,
-    body: Body<SessionRequest>,
-) -> Reply<RevokeReply> {
-    let caller = api.auth.caller(&headers, Scope::Sessions)?;
-    Ok(Json(api.service.revoke(&caller, &body.read()?).await?))
 }
 
 async fn nodes(State(api): State<Api>, headers: HeaderMap) -> Reply<NodesReply> {

@@ -116,7 +116,7 @@ pub async fn start_at(
         node,
         cost,
         bounds,
-        sessions: config.sessions,
+        sessions: config.sessions.clone(),
         deadline: Duration::from_millis(u64::from(config.routing.deadline_ms)),
         nobody,
     };
@@ -125,6 +125,7 @@ pub async fn start_at(
         clients: config.clients_file.clone(),
         tls: tls.clone(),
         peers: peers.as_ref().map(|peers| peers.tls.clone()),
+        sealer: shared.sealer,
     };
     tasks.spawn("reload", files.keep_current(tasks.clone()));
     let health = Health {

@@ -15,9 +15,14 @@ pub mod sessions;
 
 use futures::future::BoxFuture;
 
+use self::sessions::seal::SealError;
+use crate::clock::RandomError;
+
 pub use self::limits::LimitStore;
 pub use self::nodes::{NodeEntry, NodeStore};
-pub use self::sessions::{LiveSession, Session, SessionStore};
+pub use self::sessions::{
+    ListedSession, LiveSession, RotatedSession, Session, SessionSettings, SessionStore,
+};
 
 /// What a call to the store comes to, in the end.
 pub type StoreFuture<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
@@ -74,4 +79,13 @@ pub enum StoreError {
     /// The store has no room for another session.
     #[error("the store of sessions is full")]
     Full,
+    /// One shard holds both copies of a critical session.
+    #[error("one shard of the shared store holds both slots of a critical session")]
+    CriticalUnavailable,
+    /// A session cannot be sealed or opened.
+    #[error("the seal of a session")]
+    Seal(#[from] SealError),
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] RandomError),
 }

@@ -7,5 +7,5 @@ mod tasks;
 
 pub use self::limits::LimitScope;
 pub use self::logs::{LogFormat, LogsError, chain, start_logs};
-pub use self::metrics::{LoginResult, Metrics, PeerOutcome};
+pub use self::metrics::{LoginResult, Metrics, PeerOutcome, SessionEvent};
 pub use self::tasks::Tasks;

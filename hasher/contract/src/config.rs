@@ -23,7 +23,7 @@ use crate::user::UsernameCase;
 pub use breaker::Breaker;
 pub use clients::{Client, Clients, Scope};
 pub use limits::{Backoff, Limits, PERIOD_SECONDS_MAX, RateRule, RateScope};
-pub use sessions::Sessions;
+pub use sessions::{SessionEncryption, Sessions};
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

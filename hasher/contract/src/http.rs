@@ -12,7 +12,11 @@ use crate::secret::{Password, PasswordError, SecretString};
 
 pub use crate::formats::{RehashReason, Scheme};
 pub use limits::{LimitsResetReply, LimitsResetRequest};
-pub use sessions::{CreatedSession, IntrospectReply, NewSession, RevokeReply, SessionRequest};
+pub use sessions::{
+    CreateSessionRequest, CreatedSession, IntrospectReply, ListSessionsReply, ListedSession,
+    NewSession, RevokeAllReply, RevokeReply, RevokeRequest, RotateReply, SessionRequest,
+    UserRequest,
+};
 
 /// Header of a request: time that the caller gives it, in milliseconds. Only ever shortens the
 /// configured time.
@@ -192,6 +196,8 @@ pub enum Code {
     NotFound,
     /// 405: the path knows other methods.
     MethodNotAllowed,
+    /// 409: critical sessions need a Redis Cluster with at least three shards.
+    CriticalUnavailable,
     /// 413: the body is too large.
     PayloadTooLarge,
     /// 415: the body is not declared as JSON.
@@ -226,6 +232,7 @@ impl Code {
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::CriticalUnavailable => 409,
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::UnsupportedFormat | Self::CostOutOfBounds | Self::PasswordTooLong => 422,
@@ -244,6 +251,7 @@ impl Code {
             Self::Forbidden => "Scope missing",
             Self::NotFound => "No such path",
             Self::MethodNotAllowed => "Method not allowed",
+            Self::CriticalUnavailable => "Critical sessions unavailable",
             Self::PayloadTooLarge => "Body too large",
             Self::UnsupportedMediaType => "Body is not JSON",
             Self::UnsupportedFormat => "Unsupported hash format",
@@ -267,6 +275,7 @@ impl Code {
             Self::Forbidden => "forbidden",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed => "method-not-allowed",
+            Self::CriticalUnavailable => "critical-unavailable",
             Self::PayloadTooLarge => "payload-too-large",
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::UnsupportedFormat => "unsupported-format",

@@ -23,7 +23,7 @@ pub fn node_capacity(node: &NodeId) -> String {
 
 /// What a session is stored under: SHA-256 of its id in hexadecimal, so that a dump of Redis gives
 /// no usable session.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionDigest(String);
 
 impl SessionDigest {
@@ -32,6 +32,13 @@ impl SessionDigest {
     pub fn of(id: &str) -> Self {
         use sha2::{Digest as _, Sha256};
         Self(Sha256::digest(id.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The digest that is spelled like this, if one can be.
+    #[must_use]
+    pub fn parse(digits: &str) -> Option<Self> {
+        let hex = digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        (hex && digits.len() == 64).then(|| Self(digits.to_owned()))
     }
 
     /// The hexadecimal digits.

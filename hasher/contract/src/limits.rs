@@ -18,6 +18,14 @@ pub const ENCODED_BYTES_MAX: usize = 4096;
 /// million sessions is 4 GiB already.
 pub const SESSION_DATA_BYTES_MAX: usize = 4096;
 
+/// Most sessions of one user that a configuration may ask for. Each is read when they are listed, so
+/// a thousand take some tens of milliseconds; ten times that would hold up the shard.
+pub const SESSIONS_PER_USER_MAX: u32 = 1_000;
+
+/// Longest time in which a rotated id is still answered for, in seconds. It is for requests that
+/// were under way, which take seconds; for so long a thief is not told from the user either.
+pub const ROTATION_GRACE_SECONDS_MAX: u32 = 300;
+
 /// Largest request body in bytes: password, hash and session data, each escaped as `\u00XX` at
 /// worst, and the JSON around them.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;

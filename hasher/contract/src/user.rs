@@ -77,6 +77,13 @@ impl fmt::Display for Realm {
 pub struct UserKey(String);
 
 impl UserKey {
+    /// The key that is spelled like this, if one can be: one that was made elsewhere and kept.
+    #[must_use]
+    pub fn parse(digits: &str) -> Option<Self> {
+        let hex = digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        (hex && digits.len() == 32).then(|| Self(digits.to_owned()))
+    }
+
     /// The hexadecimal digits.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -94,9 +94,7 @@ impl Service {
         let user = self.keys.user(&caller.realm, &request.username)?;
         let password = request.password()?;
         if let Some(session) = &request.session {
-            Self::check_session(session)?;
-            // Refused before anyone has paid for a hash whose session could not be kept.
-            self.store.standing().check()?;
+            self.check_session(session)?;
         }
         let (stored, known) = match &request.encoded {
             Some(encoded) => (Arc::new(Stored::parse(encoded.expose(), &self.bounds)?), true),

@@ -15,8 +15,12 @@ const ROUTES: &[&str] = &[
     "/v1/hash",
     "/v1/verify",
     "/v1/login",
+    "/v1/sessions",
     "/v1/sessions/introspect",
+    "/v1/sessions/rotate",
     "/v1/sessions/revoke",
+    "/v1/sessions/list",
+    "/v1/sessions/revoke-all",
     "/v1/limits/reset",
     "/v1/nodes",
 ];

@@ -1,4 +1,4 @@
-//! Files that may change while the pod runs: callers and certificates.
+//! Files that may change while the pod runs: callers, certificates, keys of sessions.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::auth::Auth;
 use crate::peer::PeerTls;
 use crate::server::ServerTls;
+use crate::store::sessions::seal::Sealer;
 use crate::telemetry::{Tasks, chain};
 
 /// Time between two looks. A mounted Secret lags by up to a minute itself.
@@ -18,6 +19,7 @@ pub(super) struct Files {
     pub(super) clients: Option<PathBuf>,
     pub(super) tls: Option<Arc<ServerTls>>,
     pub(super) peers: Option<PeerTls>,
+    pub(super) sealer: Option<Arc<Sealer>>,
 }
 
 impl Files {
@@ -42,6 +44,9 @@ impl Files {
         }
         if let Some(Err(error)) = self.tls.as_ref().map(|tls| tls.reload()) {
             tracing::error!(error = chain(&error), "the certificate stays as it was");
+        }
+        if let Some(Err(error)) = self.sealer.as_ref().map(|sealer| sealer.reload()) {
+            tracing::error!(error = chain(&error), "the keys of sessions stay as they were");
         }
         if let Some(Err(error)) = self.peers.as_ref().map(PeerTls::reload) {
             tracing::error!(error = chain(&error), "the peers' certificate stays as it was");

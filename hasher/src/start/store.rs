@@ -5,9 +5,10 @@ use std::sync::Arc;
 use authcluster_contract::config::HasherConfig;
 
 use crate::registry::{Registry, SharedTable};
-use crate::store::Store;
-use crate::store::memory::MemoryStore;
-use crate::store::redis::{RedisStore, SettingsError};
+use crate::store::memory::{MemoryStore, SESSION_BYTES_MAX};
+use crate::store::redis::RedisStore;
+use crate::store::sessions::seal::Sealer;
+use crate::store::{SessionSettings, Store};
 use crate::telemetry::{Metrics, Tasks};
 use crate::work::Local;
 
@@ -17,6 +18,8 @@ pub(super) struct Shared {
     pub(super) store: Arc<dyn Store>,
     /// The live nodes; `None` = this pod is alone.
     pub(super) table: Option<SharedTable>,
+    /// What seals sessions there.
+    pub(super) sealer: Option<Arc<Sealer>>,
 }
 
 /// With `redis`: the shared store, connected in the background, and the registry of nodes. Without:
@@ -26,15 +29,19 @@ pub(super) fn open(
     local: &Arc<Local>,
     metrics: &Arc<Metrics>,
     tasks: &Tasks,
-) -> Result<Shared, SettingsError> {
+) -> anyhow::Result<Shared> {
+    let sessions = SessionSettings::of(&config.sessions, metrics)?;
+    let sealer = sessions.sealer.clone();
     let Some(redis) = &config.redis else {
         metrics.store_reachable(true);
         metrics.nodes(1);
-        return Ok(Shared { store: Arc::new(MemoryStore::new()), table: None });
+        let store = Arc::new(MemoryStore::with(sessions, SESSION_BYTES_MAX));
+        return Ok(Shared { store, table: None, sealer });
     };
-    let store: Arc<dyn Store> = Arc::new(RedisStore::start(redis, metrics, tasks)?);
+    let store: Arc<dyn Store> =
+        Arc::new(RedisStore::start(redis, metrics, tasks)?.with_sessions(sessions));
     let registry = Registry::new(Arc::clone(&store) as _, Arc::clone(local), Arc::clone(metrics));
     let table = registry.table();
     registry.start(tasks);
-    Ok(Shared { store, table: Some(table) })
+    Ok(Shared { store, table: Some(table), sealer })
 }

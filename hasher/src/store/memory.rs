@@ -1,7 +1,7 @@
 //! The store of a pod that is alone: sessions and nodes in this process's memory.
 //!
-//! Bounded, because callers decide how many sessions there are: when it is full, ended sessions are
-//! cleared away, and if there is none the new one is refused. Nothing that is valid is evicted.
+//! Bounded: when a part is full, what has ended is cleared away, and if that is not enough the new entry
+//! is refused. Nothing that still counts is evicted.
 
 mod limits;
 mod nodes;
@@ -15,33 +15,41 @@ use authcluster_contract::cost::Units;
 use authcluster_contract::node::{NodeId, NodeRecord};
 
 pub(crate) use self::limits::MemoryLimits;
-use self::sessions::Kept;
-use super::{Standing, Store};
+use self::sessions::Sessions;
+use super::{SessionSettings, Standing, Store};
 
-/// Most sessions at once. With 4 KiB of data each they take some 450 MiB; without, some 40 MiB.
-pub const SESSIONS_MAX: usize = 100_000;
+pub use self::sessions::SESSION_BYTES_MAX;
 
 /// Sessions by digest, nodes by name, attempts by subject.
-#[derive(Default)]
 pub struct MemoryStore {
-    sessions: Mutex<BTreeMap<String, Kept>>,
-    sessions_max: usize,
+    sessions: Sessions,
     records: Mutex<BTreeMap<NodeId, NodeRecord>>,
     loads: Mutex<BTreeMap<NodeId, (Units, Instant)>>,
     limits: MemoryLimits,
 }
 
 impl MemoryStore {
-    /// Empty, for at most [`SESSIONS_MAX`] sessions.
+    /// Empty.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_room_for(SESSIONS_MAX)
+        Self::with(SessionSettings::default(), SESSION_BYTES_MAX)
     }
 
-    /// Empty, for at most so many sessions.
+    /// Empty, with room for so many bytes of sessions.
     #[must_use]
-    pub fn with_room_for(sessions_max: usize) -> Self {
-        Self { sessions_max, ..Self::default() }
+    pub fn with(settings: SessionSettings, session_bytes_max: usize) -> Self {
+        Self {
+            sessions: Sessions::new(settings, session_bytes_max),
+            records: Mutex::default(),
+            loads: Mutex::default(),
+            limits: MemoryLimits::default(),
+        }
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

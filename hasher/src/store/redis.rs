@@ -14,20 +14,19 @@ mod nodes;
 mod order;
 mod primary;
 mod script;
-mod sessions;
+pub mod sessions;
 mod settings;
 mod shards;
 mod watch;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use authcluster_contract::config::Redis;
 use authcluster_contract::slots::Slot;
 
 use self::link::Link;
 use self::listed::Nonsense;
-use super::{Standing, Store, StoreError};
+use super::{SessionSettings, Standing, Store, StoreError};
 use crate::telemetry::{Metrics, Tasks};
 
 pub use self::settings::SettingsError;
@@ -36,6 +35,7 @@ pub use self::settings::SettingsError;
 pub struct RedisStore {
     link: Arc<Link>,
     nonsense: Nonsense,
+    sessions: SessionSettings,
 }
 
 impl RedisStore {
@@ -50,7 +50,13 @@ impl RedisStore {
     ) -> Result<Self, SettingsError> {
         let link = Arc::new(Link::new(config, Arc::clone(metrics))?);
         tasks.spawn("redis", Arc::clone(&link).keep(tasks.stopping()));
-        Ok(Self { link, nonsense: Nonsense::default() })
+        Ok(Self { link, nonsense: Nonsense::default(), sessions: SessionSettings::default() })
+    }
+
+    /// The same, with other rules for sessions.
+    #[must_use]
+    pub fn with_sessions(self, sessions: SessionSettings) -> Self {
+        Self { sessions, ..self }
     }
 }
 
@@ -62,11 +68,6 @@ impl Store for RedisStore {
 
 fn slot(key: &str) -> Slot {
     Slot::of_key(key.as_bytes())
-}
-
-/// Whole milliseconds, at least one: Redis refuses a time to live of zero.
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
 fn corrupt(cause: Box<dyn std::error::Error + Send + Sync>) -> StoreError {

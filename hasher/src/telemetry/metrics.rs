@@ -36,6 +36,7 @@ pub struct Metrics {
     breaker_opened: Counter,
     store_reachable: Gauge,
     store_failures: Family<StoreLabels, Counter>,
+    sessions: Family<SessionLabels, Counter>,
     nodes: Gauge,
     table_version: UnsignedGauge,
     pub(super) limits: LimitMetrics,
@@ -112,6 +113,38 @@ struct StoreLabels {
     kind: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SessionLabels {
+    event: &'static str,
+}
+
+/// What became of a session, where a team wants to know how often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionEvent {
+    /// It has another id.
+    Rotated,
+    /// An id was used after it had been replaced, and the session was ended.
+    Reused,
+    /// It was the oldest of too many, and was ended.
+    MadeRoom,
+    /// The backup answered for it.
+    FromBackup,
+    /// It was made anew from its backup.
+    Repaired,
+}
+
+impl SessionEvent {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Rotated => "rotated",
+            Self::Reused => "reused",
+            Self::MadeRoom => "made-room",
+            Self::FromBackup => "from-backup",
+            Self::Repaired => "repaired",
+        }
+    }
+}
+
 /// How a login came out. Wrong passwords and unknown users are told apart here, where only the
 /// team sees it, and nowhere else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +191,7 @@ impl Metrics {
             breaker_opened: Counter::default(),
             store_reachable: Gauge::default(),
             store_failures: Family::default(),
+            sessions: Family::default(),
             nodes: Gauge::default(),
             table_version: UnsignedGauge::default(),
             limits: LimitMetrics::default(),
@@ -195,6 +229,8 @@ impl Metrics {
         registry.register("store_reachable", "1 when the shared store answers", clone);
         let clone = metrics.store_failures.clone();
         registry.register("store_failures", "Calls that the shared store failed, by kind", clone);
+        let clone = metrics.sessions.clone();
+        registry.register("sessions", "What became of sessions, by event", clone);
         registry.register("nodes", "Live nodes that this one knows", metrics.nodes.clone());
         let clone = metrics.table_version.clone();
         registry.register("table_version", "Changes of the table of nodes so far", clone);
@@ -253,6 +289,11 @@ impl Metrics {
     /// A call to the shared store failed: `unreachable` or `corrupt`.
     pub fn store_failed(&self, kind: &'static str) {
         self.store_failures.get_or_create(&StoreLabels { kind }).inc();
+    }
+
+    /// Something became of a session.
+    pub fn session(&self, event: SessionEvent) {
+        self.sessions.get_or_create(&SessionLabels { event: event.as_str() }).inc();
     }
 
     /// Live nodes that this one knows, itself among them.

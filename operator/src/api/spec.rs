@@ -19,7 +19,9 @@ pub use hasher::{Autoscaling, HasherSpec, PoolSpec, Toleration, TolerationOperat
 pub use hasher::{Quantity, ResourceAmounts, Resources};
 pub use limits::{LoginBackoffSpec, RateLimitSpec, limits};
 pub use password::{Argon2idSpec, LegacyBounds, LegacySpec, PasswordSpec, PepperSecretRef};
-pub use policies::{CircuitBreakerSpec, MigrationSpec, RoutingSpec, SessionsSpec};
+pub use policies::{
+    CircuitBreakerSpec, MigrationSpec, RoutingSpec, SessionKeysSecretRef, SessionsSpec,
+};
 pub use redis::{REDIS_DIRECTIVES, RedisSpec, StorageKind, StorageSpec};
 
 use super::status::AuthClusterStatus;

@@ -176,6 +176,9 @@ pub fn names_of_interest(wanted: &Validated) -> BTreeSet<ObjectRef> {
     for caller in &wanted.callers {
         add(ObjectKind::Secret, caller.secret.clone());
     }
+    if let Some(keys) = &wanted.session_keys {
+        add(ObjectKind::Secret, keys.secret.clone());
+    }
     found
 }
 

@@ -63,6 +63,12 @@ pub fn preview(text: &str, settings: &Settings) -> Result<String, PreviewError> 
             caller.secret, caller.key
         ));
     }
+    if let Some(keys) = &wanted.session_keys {
+        text.push_str(&format!(
+            "# Secret {} must be there, with key {}.\n",
+            keys.secret, keys.current
+        ));
+    }
     for path in &wanted.pending {
         text.push_str(&format!("# {path} is not carried out yet by this version.\n"));
     }
@@ -149,6 +155,9 @@ fn digests(wanted: &super::Validated) -> Digests {
         keys.iter().for_each(|key| digests.insert(secret, key, DIGEST_UNKNOWN));
     }
     callers.for_each(|(secret, key)| digests.insert(secret, key, DIGEST_UNKNOWN));
+    if let Some(keys) = &wanted.session_keys {
+        digests.insert(&keys.secret, &keys.current, DIGEST_UNKNOWN);
+    }
     digests
 }
 

@@ -107,6 +107,9 @@ pub(super) fn secrets(wanted: &Validated) -> BTreeMap<String, SecretSeen> {
     for caller in wanted.callers.iter().filter(|caller| !caller.generated) {
         add(&caller.secret, &[&caller.key], false, None);
     }
+    if let Some(keys) = &wanted.session_keys {
+        add(&keys.secret, &[&keys.current], false, None);
+    }
     let ca = seen[&names::ca(&wanted.name)].sha256["tls.crt"].clone();
     for leaf in [names::hasher_tls(&wanted.name), names::peer_tls(&wanted.name)] {
         let leaf = seen.get_mut(&leaf).unwrap();

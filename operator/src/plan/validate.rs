@@ -16,11 +16,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use authcluster_contract::config::{Breaker, Limits, Routing, Sessions};
 use authcluster_contract::cost::{Argon2idPolicy, PolicyOutOfBounds};
 use authcluster_contract::formats::Legacy;
+use authcluster_contract::limits::{ROTATION_GRACE_SECONDS_MAX, SESSIONS_PER_USER_MAX};
 use authcluster_contract::user::UsernameCase;
 
 use crate::api::AuthCluster;
 use crate::api::names::{ANNOTATION_ACCEPT_DATA_LOSS, CLUSTER_NAME_BYTES_MAX};
-use crate::api::spec::limits;
+use crate::api::spec::{SessionKeysSecretRef, limits};
 
 pub use callers::Caller;
 pub use hashers::{Pool, ProgramResources, Scaling};
@@ -81,12 +82,23 @@ pub struct Validated {
     pub sessions: Sessions,
     /// How many failed attempts are let through.
     pub limits: Limits,
+    /// What they are sealed with; `None` = nothing.
+    pub session_keys: Option<SessionKeys>,
     /// Who may call; at least one.
     pub callers: Vec<Caller>,
     /// The Redis Cluster.
     pub redis: RedisWanted,
     /// Fields in use whose behaviour this version does not have yet.
     pub pending: Vec<String>,
+}
+
+/// The Secret with the keys of sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionKeys {
+    /// The Secret.
+    pub secret: String,
+    /// The key that new sessions are sealed with.
+    pub current: String,
 }
 
 /// A resource that cannot be carried out as it is written.
@@ -114,7 +126,7 @@ pub fn validate(cluster: &AuthCluster, settings: &Settings) -> Result<Validated,
     if let Err(error) = argon2id.checked() {
         refusals.push(argon2id_refusal(&error));
     }
-    refusals.extend(refuse_times(spec.routing.into(), spec.sessions.into()));
+    refusals.extend(refuse_times(spec.routing.into(), &(&spec.sessions).into()));
     let limits = limits(&spec.rate_limits, spec.login_backoff, spec.trusted_hops);
     if let Err(refusal) = limits.check() {
         refusals.push(limits_refusal(&refusal));
@@ -148,7 +160,8 @@ pub fn validate(cluster: &AuthCluster, settings: &Settings) -> Result<Validated,
         username_case: spec.users.case,
         routing: spec.routing.into(),
         breaker: spec.circuit_breaker.unwrap_or_default().into(),
-        sessions: spec.sessions.into(),
+        sessions: (&spec.sessions).into(),
+        session_keys: session_keys(spec.sessions.encryption_secret_ref.as_ref()),
         limits,
         callers,
         redis,
@@ -174,7 +187,7 @@ fn refuse_name(name: &str) -> Option<String> {
     })
 }
 
-fn refuse_times(routing: Routing, sessions: Sessions) -> Vec<String> {
+fn refuse_times(routing: Routing, sessions: &Sessions) -> Vec<String> {
     let mut refusals = Vec::new();
     if routing.refuse_after_ms == 0 || routing.deadline_ms < routing.refuse_after_ms {
         refusals.push("spec.routing: 0 < refuseAfterMs <= deadlineMs must hold".to_owned());
@@ -192,7 +205,24 @@ fn refuse_times(routing: Routing, sessions: Sessions) -> Vec<String> {
             "spec.sessions: 0 < idleTimeoutSeconds <= absoluteTimeoutSeconds must hold".to_owned(),
         );
     }
+    if sessions.rotation_grace_seconds > ROTATION_GRACE_SECONDS_MAX {
+        refusals.push(format!(
+            "spec.sessions.rotationGraceSeconds is {}, and must be at most {ROTATION_GRACE_SECONDS_MAX}",
+            sessions.rotation_grace_seconds
+        ));
+    }
+    if !(1..=SESSIONS_PER_USER_MAX).contains(&sessions.per_user_max) {
+        refusals.push(format!(
+            "spec.sessions.perUserMax is {}, and must be between 1 and {SESSIONS_PER_USER_MAX}",
+            sessions.per_user_max
+        ));
+    }
     refusals
+}
+
+fn session_keys(named: Option<&SessionKeysSecretRef>) -> Option<SessionKeys> {
+    let SessionKeysSecretRef { name, current_key } = named?;
+    Some(SessionKeys { secret: name.clone(), current: current_key.clone() })
 }
 
 /// In the spelling of the resource; the hasher's file has another.

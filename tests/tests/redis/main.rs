@@ -12,6 +12,8 @@ mod limit_traces;
 mod limits;
 mod peers;
 mod pods;
+mod session_traces;
+mod sessions;
 mod shared;
 mod store;
 mod store_faults;

@@ -7,10 +7,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use authcluster_contract::config;
 use authcluster_contract::keys::{self, SessionDigest};
+use authcluster_contract::limits::SESSIONS_PER_USER_MAX;
 use authcluster_contract::slots::Slot;
 use authcluster_contract::user::{Realm, UserKeyMaker, UsernameCase};
 use authcluster_hasher::store::redis::RedisStore;
-use authcluster_hasher::store::{NodeStore as _, Session, Standing, Store};
+use authcluster_hasher::store::{NodeStore as _, Session, SessionSettings, Standing, Store};
 use authcluster_hasher::telemetry::{Metrics, Tasks};
 use authcluster_redis_agent::copies::Copies;
 use authcluster_redis_agent::users;
@@ -61,7 +62,11 @@ impl Access {
     pub(crate) fn of(servers: &RedisServers) -> anyhow::Result<Self> {
         // By name, as in the product: it is looked up at each connect.
         let seeds = servers.addresses().into_iter();
-        Self::to(seeds.map(|seed| format!("localhost:{}", seed.port())).collect(), PASSWORD)
+        let seeds = seeds.map(|seed| format!("localhost:{}", seed.port())).collect();
+        let mut access = Self::to(seeds, PASSWORD)?;
+        // No test has more shards than three; three servers or fewer have no replica to wait for.
+        access.config.acknowledgements = u32::from(3 < servers.servers().len());
+        Ok(access)
     }
 }
 
@@ -74,9 +79,16 @@ pub(crate) struct Connected {
 impl Connected {
     /// On this access, whether or not anyone answers there.
     pub(crate) fn start(access: &Access) -> anyhow::Result<Self> {
+        // Whoever makes many sessions of one user here wants to keep them.
+        let per_user_max = SESSIONS_PER_USER_MAX;
+        Self::start_with(access, SessionSettings { per_user_max, ..SessionSettings::default() })
+    }
+
+    /// The same, with rules for sessions.
+    pub(crate) fn start_with(access: &Access, sessions: SessionSettings) -> anyhow::Result<Self> {
         let tasks = Tasks::default();
-        let store = Arc::new(RedisStore::start(&access.config, &Arc::new(Metrics::new()), &tasks)?);
-        Ok(Self { store, tasks })
+        let store = RedisStore::start(&access.config, &Arc::new(Metrics::new()), &tasks)?;
+        Ok(Self { store: Arc::new(store.with_sessions(sessions)), tasks })
     }
 
     /// Waits until the store has answered.
@@ -103,14 +115,20 @@ pub(crate) fn realm() -> Realm {
 
 /// A session that outlives every test.
 pub(crate) fn session() -> Session {
+    session_of("alice")
+}
+
+/// One of this user.
+pub(crate) fn session_of(username: &str) -> Session {
     let keys = UserKeyMaker::new(vec![7; 32], UsernameCase::default()).expect("long enough");
     Session {
-        user: keys.user(&realm(), "alice").expect("a name"),
+        user: keys.user(&realm(), username).expect("a name"),
         realm: realm(),
         username: "Alice".to_owned(),
         data: "editor".to_owned(),
         idle_timeout: Duration::from_secs(600),
         absolute_timeout: Duration::from_secs(1200),
+        critical: false,
     }
 }
 

@@ -9,7 +9,7 @@ use authcluster_contract::keys::{self, SessionDigest};
 use authcluster_contract::node::{NodeId, NodeRecord};
 use authcluster_contract::slots::Slot;
 use authcluster_contract::weights::Weight;
-use authcluster_hasher::store::conformance::check_all;
+use authcluster_hasher::store::conformance::{check_all, session_settings};
 use authcluster_hasher::store::{NodeStore as _, SessionStore as _, StoreError};
 use authcluster_tests::redis::RedisServers;
 use futures::FutureExt as _;
@@ -21,7 +21,7 @@ use crate::shared::{Access, Connected, home_of, options, realm, session};
 async fn it_does_what_every_store_must_with_the_rights_it_has() -> anyhow::Result<()> {
     let servers = RedisServers::cluster(&options(3, 0)).await?;
     let access = Access::of(&servers)?;
-    let connected = Connected::start(&access)?.reached().await?;
+    let connected = Connected::start_with(&access, session_settings())?.reached().await?;
     // The waits are what is tested: times to live pass in Redis alone.
     check_all(&*connected.store, "redis", &|time| tokio::time::sleep(time).boxed()).await;
     for server in servers.servers() {

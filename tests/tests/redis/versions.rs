@@ -1,6 +1,6 @@
 //! The hashers' store on every version of a server that the lab has an image of.
 
-use authcluster_hasher::store::conformance::check_all;
+use authcluster_hasher::store::conformance::{check_all, session_settings};
 use authcluster_tests::redis::images::server_of_image;
 use authcluster_tests::redis::{Options, RedisServers};
 use futures::FutureExt as _;
@@ -19,7 +19,7 @@ async fn conforms_on(image: &str, version: &str) -> anyhow::Result<()> {
     let said: String = info.arg("server").query_async(&mut first).await?;
     assert!(said.contains(version), "{said}");
     let access = Access::of(&servers)?;
-    let connected = Connected::start(&access)?.reached().await?;
+    let connected = Connected::start_with(&access, session_settings())?.reached().await?;
     // The waits are what is tested: times to live pass in Redis alone.
     check_all(&*connected.store, "redis", &|time| tokio::time::sleep(time).boxed()).await;
     Ok(())

@@ -44,7 +44,7 @@ pub enum Scope {
     Verify,
     /// Log a user in.
     Login,
-    /// Introspect and revoke sessions.
+    /// Create, introspect, rotate, list and revoke sessions.
     Sessions,
     /// See the nodes.
     Nodes,

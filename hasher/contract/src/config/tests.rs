@@ -91,3 +91,25 @@ fn what_makes_no_sense_says_what_to_do() {
         "password.legacy.bcrypt_cost_max must be between 4 and 31",
     );
 }
+
+#[test]
+fn rules_of_sessions_are_bounded() {
+    let check = |text: &str, expect: &str| {
+        assert_eq!(refused(&format!("[sessions]\n{text}\n")), expect);
+    };
+    check(
+        "rotation_grace_seconds = 301",
+        "sessions.rotation_grace_seconds is 301, and must be at most 300",
+    );
+    check("per_user_max = 0", "sessions.per_user_max is 0, and must be between 1 and 1000");
+    check("per_user_max = 1001", "sessions.per_user_max is 1001, and must be between 1 and 1000");
+    check(
+        "[sessions.encryption]\nkeys_folder = \"/keys\"\ncurrent_key = \"\"",
+        "sessions.encryption.current_key is empty: name the file of a key",
+    );
+    let sealed = "[sessions.encryption]\nkeys_folder = \"/keys\"\ncurrent_key = \"2026\"\n";
+    let config = HasherConfig::from_toml(sealed).unwrap();
+    assert_eq!(HasherConfig::from_toml(&config.to_toml().unwrap()).unwrap(), config);
+    let none = HasherConfig::from_toml("[sessions]\nrotation_grace_seconds = 0\n").unwrap();
+    assert_eq!(none.sessions.rotation_grace_seconds, 0);
+}

@@ -12,9 +12,28 @@ pub struct NewSession {
     /// [`crate::limits::SESSION_DATA_BYTES_MAX`] bytes.
     #[serde(default)]
     pub data: String,
+    /// Whether it must survive the loss of a shard. Each write to it waits for replicas then, and it has a
+    /// backup on another shard.
+    #[serde(default)]
+    pub critical: bool,
 }
 
-/// `POST /v1/sessions/introspect` and `/v1/sessions/revoke`.
+/// `POST /v1/sessions`: a session for a user whom the caller has recognised by itself, as after a single
+/// sign-on or a second factor.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateSessionRequest {
+    /// Whose it is.
+    pub username: String,
+    /// As in [`NewSession`].
+    #[serde(default)]
+    pub data: String,
+    /// As in [`NewSession`].
+    #[serde(default)]
+    pub critical: bool,
+}
+
+/// `POST /v1/sessions/introspect` and `/v1/sessions/rotate`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SessionRequest {
@@ -22,7 +41,25 @@ pub struct SessionRequest {
     pub session: SecretString,
 }
 
-/// A new session.
+/// `POST /v1/sessions/revoke`: exactly one of the two.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeRequest {
+    /// The session's id.
+    pub session: Option<SecretString>,
+    /// Its handle, from a list.
+    pub handle: Option<String>,
+}
+
+/// `POST /v1/sessions/list` and `/v1/sessions/revoke-all`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserRequest {
+    /// Whose sessions.
+    pub username: String,
+}
+
+/// A new session, or a new id for one.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreatedSession {
     /// Its id: a secret of the user's.
@@ -53,4 +90,44 @@ pub struct IntrospectReply {
 pub struct RevokeReply {
     /// Whether there was a valid session to end. It is ended in any case.
     pub revoked: bool,
+}
+
+/// Answer to `POST /v1/sessions/rotate`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotateReply {
+    /// Whether the session has another id now. If not, it is not valid, or another call was first.
+    pub rotated: bool,
+    /// The session under its new id.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub session: Option<CreatedSession>,
+}
+
+/// Answer to `POST /v1/sessions/list`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListSessionsReply {
+    /// The user's valid sessions, first the one that ends first.
+    pub sessions: Vec<ListedSession>,
+}
+
+/// One session in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedSession {
+    /// Names it to `POST /v1/sessions/revoke`. Nobody can use it as an id.
+    pub handle: String,
+    /// When the user signed in (RFC 3339).
+    pub created_at: String,
+    /// Seconds until it ends unless it is introspected.
+    pub expires_in_seconds: u64,
+    /// Whether it survives the loss of a shard.
+    pub critical: bool,
+    /// What the caller stored with it.
+    pub data: String,
+}
+
+/// Answer to `POST /v1/sessions/revoke-all`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevokeAllReply {
+    /// Sessions that were known, of which some may have been over. All are ended, those that are being
+    /// created too.
+    pub revoked: u64,
 }

@@ -45,6 +45,7 @@ fn codes_are_spelled_alike_in_json_and_metrics() {
         Code::Forbidden,
         Code::NotFound,
         Code::MethodNotAllowed,
+        Code::CriticalUnavailable,
         Code::PayloadTooLarge,
         Code::UnsupportedMediaType,
         Code::UnsupportedFormat,

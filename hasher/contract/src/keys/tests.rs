@@ -49,3 +49,13 @@ fn what_one_script_touches_lies_in_one_slot() {
     let node: NodeId = "n".parse().unwrap();
     assert_eq!(slot(&node_load(&node)), slot(&node_capacity(&node)));
 }
+
+#[test]
+fn only_a_digest_reads_as_one() {
+    let digest = SessionDigest::of("a");
+    assert_eq!(SessionDigest::parse(digest.as_str()), Some(digest.clone()));
+    let upper = digest.as_str().to_uppercase();
+    for none in ["", "abc", "}{", &format!("{}0", digest.as_str()), upper.as_str()] {
+        assert_eq!(SessionDigest::parse(none), None, "{none}");
+    }
+}

@@ -1,114 +1,167 @@
-//! What every store must do with sessions.
+//! What every store must do with sessions, plain and critical ones.
 
-#![expect(clippy::unwrap_used, reason = "a check stops where it fails")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a check stops where it fails")]
+
+mod many;
+mod rotation;
 
 use std::time::Duration;
 
 use authcluster_contract::keys::SessionDigest;
-use authcluster_contract::user::{Realm, UserKeyMaker, UsernameCase};
+use authcluster_contract::user::{Realm, UserKey, UserKeyMaker, UsernameCase};
 
 use super::Pass;
-use crate::store::{Session, Store};
+use crate::store::{LiveSession, Session, Store};
 
 /// Long beside a call on a busy machine, short enough to wait for.
 const IDLE: Duration = Duration::from_secs(2);
 
-fn realm(name: &str) -> Realm {
+/// Longer than any check.
+const LONG: Duration = Duration::from_secs(60);
+
+pub(super) fn realm(name: &str) -> Realm {
     Realm::new(name).unwrap()
 }
 
-fn session(absolute_timeout: Duration) -> Session {
-    let keys = UserKeyMaker::new(vec![7; 32], UsernameCase::default()).unwrap();
-    Session {
-        user: keys.user(&realm("shop"), "alice").unwrap(),
-        realm: realm("shop"),
-        username: "Alice".to_owned(),
-        data: "{\"role\":\"editor\"} \u{1f600} \r\n".to_owned(),
-        idle_timeout: IDLE,
-        absolute_timeout,
+/// One run of one check, for one kind of session.
+#[derive(Clone, Copy)]
+struct Check<'a> {
+    store: &'a dyn Store,
+    name: &'a str,
+    pass: Pass<'a>,
+    critical: bool,
+}
+
+impl Check<'_> {
+    fn digest(&self, of: &str) -> SessionDigest {
+        SessionDigest::of(&format!("{}-{of}-{}", self.name, self.critical))
+    }
+
+    fn user(&self, name: &str) -> UserKey {
+        let keys = UserKeyMaker::new(vec![7; 32], UsernameCase::default()).unwrap();
+        keys.user(&realm("shop"), &format!("{}-{name}-{}", self.name, self.critical)).unwrap()
+    }
+
+    fn session(&self, user: &str) -> Session {
+        Session {
+            user: self.user(user),
+            realm: realm("shop"),
+            username: "Alice".to_owned(),
+            data: "{\"role\":\"editor\"} \u{1f600} \r\n".to_owned(),
+            idle_timeout: IDLE,
+            absolute_timeout: LONG,
+            critical: self.critical,
+        }
+    }
+
+    async fn create(&self, of: &str, session: &Session) -> SessionDigest {
+        let digest = self.digest(of);
+        self.store.create_session(&digest, session).await.unwrap();
+        digest
+    }
+
+    async fn live(&self, digest: &SessionDigest) -> Option<LiveSession> {
+        self.store.introspect_session(digest, &realm("shop")).await.unwrap()
+    }
+
+    async fn is_live(&self, digest: &SessionDigest) -> bool {
+        self.live(digest).await.is_some()
+    }
+
+    async fn revoke(&self, digest: &SessionDigest) -> bool {
+        self.store.revoke_session(digest, &realm("shop")).await.unwrap()
+    }
+
+    /// Whether it was rotated.
+    async fn rotate(&self, digest: &SessionDigest, successor: &SessionDigest) -> bool {
+        self.store.rotate_session(digest, successor, &realm("shop")).await.unwrap().is_some()
     }
 }
 
 pub(super) async fn check(store: &dyn Store, name: &str, pass: Pass<'_>) {
-    a_session_may_be_created_anew(store, name).await;
-    a_short_session_is_never_idle_longer(store, name, pass).await;
-    a_session_is_given_back_as_it_was_kept(store, name).await;
-    a_session_of_another_realm_is_not_there(store, name).await;
-    a_revoked_session_is_gone(store, name).await;
-    a_session_ends_when_it_is_idle(store, name, pass).await;
-    a_session_ends_at_last(store, name, pass).await;
+    let name = &format!("{name}-session");
+    for critical in [false, true] {
+        let check = Check { store, name, pass, critical };
+        assert!(store.may_be_critical(&check.digest("any")).unwrap());
+        a_session_may_be_created_anew(check).await;
+        a_short_session_is_never_idle_longer(check).await;
+        a_session_is_given_back_as_it_was_kept(check).await;
+        a_session_of_another_realm_is_not_there(check).await;
+        a_revoked_session_is_gone(check).await;
+        a_session_ends_when_it_is_idle(check).await;
+        a_session_ends_at_last(check).await;
+        rotation::check(check).await;
+        many::check(check).await;
+    }
 }
 
-async fn a_session_is_given_back_as_it_was_kept(store: &dyn Store, name: &str) {
-    let digest = SessionDigest::of(&format!("{name}-kept"));
-    let kept = session(Duration::from_secs(60));
-    assert!(store.introspect_session(&digest, &kept.realm).await.unwrap().is_none());
-    store.create_session(&digest, &kept).await.unwrap();
-    let live = store.introspect_session(&digest, &kept.realm).await.unwrap().unwrap();
+async fn a_session_is_given_back_as_it_was_kept(check: Check<'_>) {
+    let kept = check.session("kept");
+    assert!(!check.is_live(&check.digest("kept")).await);
+    let digest = check.create("kept", &kept).await;
+    let live = check.live(&digest).await.unwrap();
     assert_eq!((live.username, live.data), (kept.username, kept.data));
     assert!(live.expires_in <= IDLE && live.expires_in > Duration::ZERO);
 }
 
-async fn a_session_of_another_realm_is_not_there(store: &dyn Store, name: &str) {
-    let digest = SessionDigest::of(&format!("{name}-realm"));
-    let kept = session(Duration::from_secs(60));
-    store.create_session(&digest, &kept).await.unwrap();
-    assert!(store.introspect_session(&digest, &realm("other")).await.unwrap().is_none());
-    assert!(!store.revoke_session(&digest, &realm("other")).await.unwrap());
-    assert!(store.introspect_session(&digest, &kept.realm).await.unwrap().is_some());
+async fn a_session_of_another_realm_is_not_there(check: Check<'_>) {
+    let digest = check.create("realm", &check.session("realm")).await;
+    let other = realm("other");
+    assert!(check.store.introspect_session(&digest, &other).await.unwrap().is_none());
+    assert!(!check.store.revoke_session(&digest, &other).await.unwrap());
+    let next = check.digest("realm-next");
+    assert!(check.store.rotate_session(&digest, &next, &other).await.unwrap().is_none());
+    assert!(check.is_live(&digest).await);
+    assert!(!check.is_live(&next).await);
 }
 
-async fn a_revoked_session_is_gone(store: &dyn Store, name: &str) {
-    let digest = SessionDigest::of(&format!("{name}-revoked"));
-    let kept = session(Duration::from_secs(60));
-    store.create_session(&digest, &kept).await.unwrap();
-    assert!(store.revoke_session(&digest, &kept.realm).await.unwrap());
-    assert!(!store.revoke_session(&digest, &kept.realm).await.unwrap());
-    assert!(store.introspect_session(&digest, &kept.realm).await.unwrap().is_none());
+async fn a_revoked_session_is_gone(check: Check<'_>) {
+    let digest = check.create("revoked", &check.session("revoked")).await;
+    assert!(check.revoke(&digest).await);
+    assert!(!check.revoke(&digest).await, "a second time there is nothing to end");
+    assert!(!check.is_live(&digest).await);
+    assert!(!check.rotate(&digest, &check.digest("revoked-next")).await);
+    assert!(!check.revoke(&check.digest("never-created")).await);
 }
 
-async fn a_session_ends_when_it_is_idle(store: &dyn Store, name: &str, pass: Pass<'_>) {
-    let digest = SessionDigest::of(&format!("{name}-idle"));
-    let kept = session(Duration::from_secs(60));
-    store.create_session(&digest, &kept).await.unwrap();
+async fn a_session_ends_when_it_is_idle(check: Check<'_>) {
+    let digest = check.create("idle", &check.session("idle")).await;
     for _ in 0..3 {
-        pass(IDLE / 2).await;
-        assert!(store.introspect_session(&digest, &kept.realm).await.unwrap().is_some());
+        (check.pass)(IDLE / 2).await;
+        assert!(check.is_live(&digest).await);
     }
-    pass(IDLE + IDLE / 4).await;
-    assert!(store.introspect_session(&digest, &kept.realm).await.unwrap().is_none());
+    (check.pass)(IDLE + IDLE / 4).await;
+    assert!(!check.is_live(&digest).await, "no backup outlives the idle timeout");
 }
 
-async fn a_session_ends_at_last(store: &dyn Store, name: &str, pass: Pass<'_>) {
-    let digest = SessionDigest::of(&format!("{name}-absolute"));
-    let kept = session(IDLE + IDLE / 2);
-    store.create_session(&digest, &kept).await.unwrap();
+async fn a_session_ends_at_last(check: Check<'_>) {
+    let absolute_timeout = IDLE + IDLE / 2;
+    let kept = Session { absolute_timeout, ..check.session("absolute") };
+    let digest = check.create("absolute", &kept).await;
     for _ in 0..2 {
-        pass(IDLE / 2).await;
-        assert!(store.introspect_session(&digest, &kept.realm).await.unwrap().is_some());
+        (check.pass)(IDLE / 2).await;
+        assert!(check.is_live(&digest).await);
     }
-    pass(IDLE / 2 + IDLE / 4).await;
-    assert!(store.introspect_session(&digest, &kept.realm).await.unwrap().is_none());
+    (check.pass)(IDLE / 2 + IDLE / 4).await;
+    assert!(!check.is_live(&digest).await);
 }
 
-async fn a_session_may_be_created_anew(store: &dyn Store, name: &str) {
-    let digest = SessionDigest::of(&format!("{name}-anew"));
-    let first = session(Duration::from_secs(60));
-    store.create_session(&digest, &first).await.unwrap();
+async fn a_session_may_be_created_anew(check: Check<'_>) {
+    let first = check.session("anew");
+    let digest = check.create("anew", &first).await;
     let second = Session { realm: realm("other"), data: String::new(), ..first.clone() };
-    store.create_session(&digest, &second).await.unwrap();
-    assert!(store.introspect_session(&digest, &first.realm).await.unwrap().is_none());
-    let live = store.introspect_session(&digest, &second.realm).await.unwrap().unwrap();
+    check.store.create_session(&digest, &second).await.unwrap();
+    assert!(!check.is_live(&digest).await);
+    let live = check.store.introspect_session(&digest, &second.realm).await.unwrap().unwrap();
     assert_eq!(live.data, "");
 }
 
-async fn a_short_session_is_never_idle_longer(store: &dyn Store, name: &str, pass: Pass<'_>) {
-    let digest = SessionDigest::of(&format!("{name}-short"));
-    let kept = session(IDLE / 2);
-    store.create_session(&digest, &kept).await.unwrap();
-    let live = store.introspect_session(&digest, &kept.realm).await.unwrap().unwrap();
+async fn a_short_session_is_never_idle_longer(check: Check<'_>) {
+    let kept = Session { absolute_timeout: IDLE / 2, ..check.session("short") };
+    let digest = check.create("short", &kept).await;
+    let live = check.live(&digest).await.unwrap();
     assert!(live.expires_in <= IDLE / 2, "{:?}", live.expires_in);
-    pass(IDLE * 3 / 4).await;
-    assert!(store.introspect_session(&digest, &kept.realm).await.unwrap().is_none());
-    assert!(!store.revoke_session(&digest, &kept.realm).await.unwrap());
+    (check.pass)(IDLE * 3 / 4).await;
+    assert!(!check.is_live(&digest).await);
+    assert!(!check.revoke(&digest).await);
 }

@@ -12,18 +12,31 @@ use std::sync::LazyLock;
 use redis::Cmd;
 
 use super::limits::wire as limits;
+use super::sessions::wire;
 
-/// Keeps a new session.
-pub(super) static CREATE_SESSION: LazyLock<Script> =
-    LazyLock::new(|| Script::of(include_str!("scripts/create_session.lua")));
+/// Keeps a copy of a session.
+pub(super) static PUT_SESSION: LazyLock<Script> = LazyLock::new(|| Script::of(wire::PUT_SESSION));
 
-/// Gives a session back and touches it.
-pub(super) static INTROSPECT_SESSION: LazyLock<Script> =
-    LazyLock::new(|| Script::of(include_str!("scripts/introspect_session.lua")));
+/// Reads a copy of a session, and touches it.
+pub(super) static READ_SESSION: LazyLock<Script> = LazyLock::new(|| Script::of(wire::READ_SESSION));
 
-/// Ends a session.
+/// Ends a copy of a session.
 pub(super) static REVOKE_SESSION: LazyLock<Script> =
-    LazyLock::new(|| Script::of(include_str!("scripts/revoke_session.lua")));
+    LazyLock::new(|| Script::of(wire::REVOKE_SESSION));
+
+/// Lets an id of a session go.
+pub(super) static ROTATE_SESSION: LazyLock<Script> =
+    LazyLock::new(|| Script::of(wire::ROTATE_SESSION));
+
+/// Enters a session into its user's index; over the generation and the index.
+pub(super) static JOIN_USER: LazyLock<Script> = LazyLock::new(|| Script::over_two(wire::JOIN_USER));
+
+/// A user's sessions; over the generation and the index.
+pub(super) static LIST_USER: LazyLock<Script> = LazyLock::new(|| Script::over_two(wire::LIST_USER));
+
+/// Makes every session of a user invalid; over the generation and the index.
+pub(super) static REPLACE_GENERATION: LazyLock<Script> =
+    LazyLock::new(|| Script::over_two(wire::REPLACE_GENERATION));
 
 /// One attempt at several rates.
 pub(super) static RESERVE_RATE: LazyLock<Script> =
@@ -41,7 +54,7 @@ pub(super) static SETTLE_LOGIN: LazyLock<Script> =
     LazyLock::new(|| Script::over_two(limits::SETTLE_LOGIN));
 
 /// Put before every script.
-const CLOCK: &str = include_str!("scripts/clock.lua");
+pub(super) const CLOCK: &str = include_str!("scripts/clock.lua");
 
 /// A script over one key, or over two of one slot.
 pub(super) struct Script {

@@ -1,74 +1,112 @@
-//! Sessions: each call is one script over one key.
+//! Sessions: each call is one script over the keys of one slot.
 
-use std::time::Duration;
+pub mod wire;
 
 use authcluster_contract::keys::{self, SessionDigest};
-use authcluster_contract::user::Realm;
-use futures::FutureExt as _;
+use authcluster_contract::user::{Realm, UserKey};
+use redis::FromRedisValue;
 
-use super::script::{CREATE_SESSION, INTROSPECT_SESSION, REVOKE_SESSION};
-use super::{RedisStore, milliseconds};
-use crate::store::{LiveSession, Session, SessionStore, StoreError, StoreFuture};
+use super::script::{
+    JOIN_USER, LIST_USER, PUT_SESSION, READ_SESSION, REPLACE_GENERATION, REVOKE_SESSION,
+    ROTATE_SESSION, Script,
+};
+use super::{RedisStore, corrupt, slot};
+use crate::policy::sessions::copy::{Put, Read, ReadReply, Revoke, RevokeReply};
+use crate::policy::sessions::user::{Join, Joined, Listed, Replace};
+use crate::store::StoreError;
+use crate::store::sessions::SessionSettings;
+use crate::store::sessions::slots::{SessionSlots, Step, Write};
 
 impl RedisStore {
-    async fn create(&self, digest: &SessionDigest, session: &Session) -> Result<(), StoreError> {
-        let Session { user, realm, username, data, idle_timeout, absolute_timeout } = session;
-        let (idle_ms, absolute_ms) = (milliseconds(*idle_timeout), milliseconds(*absolute_timeout));
-        let arguments = [
-            realm.as_str(),
-            user.as_str(),
-            username,
-            data,
-            &idle_ms.to_string(),
-            &absolute_ms.to_string(),
-        ];
-        self.link.run::<()>(&CREATE_SESSION, &keys::session(digest), &arguments).await
-    }
-
-    async fn introspect(
+    async fn script<T: FromRedisValue>(
         &self,
-        digest: &SessionDigest,
-        realm: &Realm,
-    ) -> Result<Option<LiveSession>, StoreError> {
-        let key = keys::session(digest);
-        let found: Option<(String, String, u64)> =
-            self.link.run(&INTROSPECT_SESSION, &key, &[realm.as_str()]).await?;
-        Ok(found.map(|(username, data, left_ms)| LiveSession {
-            username,
-            data,
-            expires_in: Duration::from_millis(left_ms),
-        }))
-    }
-
-    async fn revoke(&self, digest: &SessionDigest, realm: &Realm) -> Result<bool, StoreError> {
-        let key = keys::session(digest);
-        let ended: u64 = self.link.run(&REVOKE_SESSION, &key, &[realm.as_str()]).await?;
-        Ok(ended == 1)
+        script: &Script,
+        key: &str,
+        arguments: &[String],
+        write: Write,
+    ) -> Step<T> {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        match write {
+            Write::Plain => self.link.run(script, key, &arguments).await,
+            Write::Durable => self.link.run_durably(script, key, &arguments).await,
+        }
     }
 }
 
-impl SessionStore for RedisStore {
-    fn create_session<'a>(
-        &'a self,
-        digest: &'a SessionDigest,
-        session: &'a Session,
-    ) -> StoreFuture<'a, ()> {
-        self.create(digest, session).boxed()
+fn sense<T>(reply: Option<T>) -> Step<T> {
+    reply.ok_or_else(|| corrupt("a script answered with what cannot be".into()))
+}
+
+impl SessionSlots for RedisStore {
+    fn session_settings(&self) -> &SessionSettings {
+        &self.sessions
     }
 
-    fn introspect_session<'a>(
-        &'a self,
-        digest: &'a SessionDigest,
-        realm: &'a Realm,
-    ) -> StoreFuture<'a, Option<LiveSession>> {
-        self.introspect(digest, realm).boxed()
+    fn copies_are_apart(&self, digest: &SessionDigest) -> Result<bool, StoreError> {
+        let home = slot(&keys::session(digest));
+        self.link.apart(home, home.partner())
     }
 
-    fn revoke_session<'a>(
-        &'a self,
-        digest: &'a SessionDigest,
-        realm: &'a Realm,
-    ) -> StoreFuture<'a, bool> {
-        self.revoke(digest, realm).boxed()
+    async fn put(&self, key: &str, put: &Put, write: Write) -> Step<bool> {
+        self.script(&PUT_SESSION, key, &wire::put(put), write).await
+    }
+
+    async fn read(&self, key: &str, read: &Read) -> Step<ReadReply> {
+        let reply = self.script(&READ_SESSION, key, &wire::read(read), Write::Plain).await?;
+        sense(wire::read_reply(reply))
+    }
+
+    async fn revoke(&self, key: &str, revoke: &Revoke) -> Step<RevokeReply> {
+        let reply =
+            self.script(&REVOKE_SESSION, key, &wire::revoke(revoke), Write::Durable).await?;
+        sense(wire::revoke_reply(reply))
+    }
+
+    async fn rotate(
+        &self,
+        key: &str,
+        realm: &Realm,
+        successor: &SessionDigest,
+        write: Write,
+    ) -> Step<bool> {
+        self.script(&ROTATE_SESSION, key, &wire::rotate(realm, successor), write).await
+    }
+
+    async fn delete(&self, key: &str) -> Step<()> {
+        self.link.ask(slot(key), redis::cmd("DEL").arg(key)).await
+    }
+
+    async fn join(&self, user: &UserKey, join: &Join, write: Write) -> Step<Joined> {
+        let (generation, sessions) = (keys::user_generation(user), keys::user_sessions(user));
+        let reply =
+            self.script(&JOIN_USER, &generation, &wire::join(sessions, join), write).await?;
+        sense(wire::joined(reply))
+    }
+
+    async fn list(&self, user: &UserKey) -> Step<Listed> {
+        let (generation, sessions) = (keys::user_generation(user), keys::user_sessions(user));
+        let reply = self.script(&LIST_USER, &generation, &[sessions], Write::Plain).await?;
+        sense(wire::listed(reply))
+    }
+
+    async fn replace(&self, user: &UserKey, replace: &Replace) -> Step<u64> {
+        let (generation, sessions) = (keys::user_generation(user), keys::user_sessions(user));
+        let arguments = wire::replace(sessions, replace);
+        self.script(&REPLACE_GENERATION, &generation, &arguments, Write::Durable).await
+    }
+
+    async fn generation(&self, user: &UserKey) -> Step<Option<String>> {
+        let key = keys::user_generation(user);
+        self.link.ask(slot(&key), redis::cmd("GET").arg(&key)).await
+    }
+
+    async fn leave(&self, user: &UserKey, digests: &[SessionDigest]) -> Step<()> {
+        let key = keys::user_sessions(user);
+        let mut command = redis::cmd("ZREM");
+        command.arg(&key);
+        for digest in digests {
+            command.arg(digest.as_str());
+        }
+        self.link.ask(slot(&key), &command).await
     }
 }

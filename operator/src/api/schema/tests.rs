@@ -23,6 +23,7 @@ const COUNTS: &[&str] = &[
     "minReplicas",
     "observedGeneration",
     "parallelism",
+    "perUserMax",
     "replicas",
     "replicasPerShard",
     "roundsMax",

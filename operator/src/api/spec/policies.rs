@@ -82,7 +82,7 @@ impl From<CircuitBreakerSpec> for Breaker {
 }
 
 /// How long sessions live.
-#[derive(KubeSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.idleTimeoutSeconds <= self.absoluteTimeoutSeconds")
     .message("idleTimeoutSeconds must not be above absoluteTimeoutSeconds"))]
@@ -97,19 +97,75 @@ pub struct SessionsSpec {
     #[serde(default = "default_absolute_timeout_seconds")]
     #[schemars(range(min = 1, max = 31_536_000))]
     pub absolute_timeout_seconds: u32,
+
+    /// The old id of a rotated session is answered for so much longer, for requests that were under way, in
+    /// seconds. Any use after it is taken for theft and ends the session. 0 = at once. Default: 10.
+    #[serde(default = "default_rotation_grace_seconds")]
+    #[schemars(range(min = 0, max = 300))]
+    pub rotation_grace_seconds: u32,
+
+    /// Most sessions of one user. Another one ends the oldest. Default: 100.
+    #[serde(default = "default_per_user_max")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub per_user_max: u32,
+
+    /// The Secret with the keys that username and data of each session are sealed with in Redis. Without
+    /// it they are in the clear there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encryption_secret_ref: Option<SessionKeysSecretRef>,
+}
+
+/// A Secret whose values are keys of sessions, each under its name: 32 random bytes in standard base64, as
+/// `openssl rand -base64 32` writes them.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionKeysSecretRef {
+    /// Name of the Secret, in this namespace. Losing it ends every session that was sealed with it.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// The key that new sessions are sealed with; the others still open theirs. To replace it: add the new
+    /// key to the Secret, wait two minutes for every hasher to have it, name it here, and take the old one
+    /// away when `absoluteTimeoutSeconds` have passed.
+    #[schemars(length(min = 1, max = 253), regex(pattern = "^[A-Za-z0-9_-][A-Za-z0-9._-]*$"))]
+    pub current_key: String,
 }
 
 impl Default for SessionsSpec {
     fn default() -> Self {
-        let Sessions { idle_timeout_seconds, absolute_timeout_seconds } = Sessions::default();
-        Self { idle_timeout_seconds, absolute_timeout_seconds }
+        let Sessions {
+            idle_timeout_seconds,
+            absolute_timeout_seconds,
+            rotation_grace_seconds,
+            per_user_max,
+            encryption: _,
+        } = Sessions::default();
+        Self {
+            idle_timeout_seconds,
+            absolute_timeout_seconds,
+            rotation_grace_seconds,
+            per_user_max,
+            encryption_secret_ref: None,
+        }
     }
 }
 
-impl From<SessionsSpec> for Sessions {
-    fn from(spec: SessionsSpec) -> Self {
-        let SessionsSpec { idle_timeout_seconds, absolute_timeout_seconds } = spec;
-        Self { idle_timeout_seconds, absolute_timeout_seconds }
+/// Without the keys: where they are is for those to say who mount them.
+impl From<&SessionsSpec> for Sessions {
+    fn from(spec: &SessionsSpec) -> Self {
+        let SessionsSpec {
+            idle_timeout_seconds,
+            absolute_timeout_seconds,
+            rotation_grace_seconds,
+            per_user_max,
+            encryption_secret_ref: _,
+        } = *spec;
+        Self {
+            idle_timeout_seconds,
+            absolute_timeout_seconds,
+            rotation_grace_seconds,
+            per_user_max,
+            encryption: None,
+        }
     }
 }
 
@@ -145,6 +201,14 @@ fn default_idle_timeout_seconds() -> u32 {
 
 fn default_absolute_timeout_seconds() -> u32 {
     Sessions::default().absolute_timeout_seconds
+}
+
+fn default_rotation_grace_seconds() -> u32 {
+    Sessions::default().rotation_grace_seconds
+}
+
+fn default_per_user_max() -> u32 {
+    Sessions::default().per_user_max
 }
 
 fn default_failures() -> u32 {

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use authcluster_contract::config::{
-    Client, Clients, HasherConfig, Listen, PasswordPolicy, Peers, Redis, Tls, Users,
+    Client, Clients, HasherConfig, Listen, PasswordPolicy, Peers, Redis, SessionEncryption,
+    Sessions, Tls, Users,
 };
 
 use super::super::Validated;
@@ -22,6 +23,10 @@ pub(super) const FILE_REDIS_PASSWORD: &str = "redis/password";
 /// Folders of certificates below [`FOLDER`].
 pub(super) const FOLDER_TLS: &str = "tls";
 pub(super) const FOLDER_PEER: &str = "peer";
+
+/// Folder of the keys of sessions. A whole Secret lies there, whose keys come and go while pods run, so it is
+/// not one of the files below [`FOLDER`].
+pub(super) const FOLDER_SESSION_KEYS: &str = "/etc/authcluster-session-keys";
 
 /// `hasher.toml`, checked by the code that the hasher reads it with: a file that a hasher would refuse
 /// is refused here, before it stops a pod.
@@ -64,7 +69,13 @@ fn config(wanted: &Validated) -> HasherConfig {
         }),
         routing: wanted.routing,
         breaker: wanted.breaker,
-        sessions: wanted.sessions,
+        sessions: Sessions {
+            encryption: wanted.session_keys.as_ref().map(|keys| SessionEncryption {
+                keys_folder: FOLDER_SESSION_KEYS.into(),
+                current_key: keys.current.clone(),
+            }),
+            ..wanted.sessions.clone()
+        },
         limits: wanted.limits.clone(),
     }
 }

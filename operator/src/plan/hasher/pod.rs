@@ -2,8 +2,8 @@
 
 use k8s_openapi::api::core::v1::{
     Container, EmptyDirVolumeSource, HTTPGetAction, Lifecycle, LifecycleHandler, PodSpec,
-    PodTemplateSpec, Probe, ProjectedVolumeSource, SleepAction, TopologySpreadConstraint, Volume,
-    VolumeMount, VolumeProjection,
+    PodTemplateSpec, Probe, ProjectedVolumeSource, SecretVolumeSource, SleepAction,
+    TopologySpreadConstraint, Volume, VolumeMount, VolumeProjection,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -14,11 +14,11 @@ use super::super::names::{
     REDIS_USER_HASHER,
 };
 use super::super::objects::{self, Digests, NotReady};
-use super::super::validate::Pool;
+use super::super::validate::{Pool, SessionKeys};
 use super::super::{Validated, metadata::selector};
 use super::config::{
-    FILE_CLIENTS, FILE_CONFIG, FILE_REDIS_PASSWORD, FILE_USER_KEY, FOLDER, FOLDER_PEER, FOLDER_TLS,
-    clients_toml, hasher_toml,
+    FILE_CLIENTS, FILE_CONFIG, FILE_REDIS_PASSWORD, FILE_USER_KEY, FOLDER, FOLDER_PEER,
+    FOLDER_SESSION_KEYS, FOLDER_TLS, clients_toml, hasher_toml,
 };
 use super::{PORT_NAME_ADMIN, PORT_NAME_API, PORT_NAME_PEERS};
 use crate::api::names::{ANNOTATION_CONFIG, CONTAINER_HASHER, PORT_ADMIN, PORT_API, PORT_PEERS};
@@ -33,6 +33,8 @@ const TERMINATION_SECONDS: i64 = 30;
 const START_SECONDS: i32 = 60;
 /// Name of the volume with everything a hasher reads.
 const VOLUME_CONFIG: &str = "config";
+/// Name of the volume with the keys of sessions.
+const VOLUME_SESSION_KEYS: &str = "session-keys";
 /// Name of the volume for temporary files.
 const VOLUME_TMP: &str = "tmp";
 
@@ -130,10 +132,17 @@ fn container(wanted: &Validated, pool: &Pool) -> Container {
             }),
             ..Lifecycle::default()
         }),
-        volume_mounts: Some(vec![
-            mount(VOLUME_CONFIG, FOLDER, true),
-            mount(VOLUME_TMP, "/tmp", false),
-        ]),
+        volume_mounts: Some(
+            [mount(VOLUME_CONFIG, FOLDER, true), mount(VOLUME_TMP, "/tmp", false)]
+                .into_iter()
+                .chain(
+                    wanted
+                        .session_keys
+                        .iter()
+                        .map(|_| mount(VOLUME_SESSION_KEYS, FOLDER_SESSION_KEYS, true)),
+                )
+                .collect(),
+        ),
         ..Container::default()
     }
 }
@@ -168,7 +177,7 @@ fn volumes(wanted: &Validated) -> Vec<Volume> {
             below(FOLDER_PEER, key)
         }),
     ];
-    vec![
+    let mut volumes = vec![
         Volume {
             name: VOLUME_CONFIG.to_owned(),
             projected: Some(ProjectedVolumeSource {
@@ -185,7 +194,22 @@ fn volumes(wanted: &Validated) -> Vec<Volume> {
             }),
             ..Volume::default()
         },
-    ]
+    ];
+    volumes.extend(wanted.session_keys.as_ref().map(session_keys));
+    volumes
+}
+
+/// A key that is added later appears in it without a restart.
+fn session_keys(keys: &SessionKeys) -> Volume {
+    Volume {
+        name: VOLUME_SESSION_KEYS.to_owned(),
+        secret: Some(SecretVolumeSource {
+            secret_name: Some(keys.secret.clone()),
+            default_mode: Some(0o440),
+            ..SecretVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
 }
 
 fn project_all(
@@ -212,5 +236,8 @@ fn checksum(wanted: &Validated, digests: &Digests) -> Result<String, NotReady> {
     add(names::peer_tls(cluster), &[KEY_CERTIFICATE, KEY_PRIVATE_KEY, KEY_CA])?;
     add(names::user_key(cluster), &[KEY_USER_KEY])?;
     add(names::redis_users(cluster), &[REDIS_USER_HASHER])?;
+    if let Some(SessionKeys { secret, current }) = &wanted.session_keys {
+        add(secret.clone(), &[current])?;
+    }
     Ok(objects::checksum(&parts))
 }

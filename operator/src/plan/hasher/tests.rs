@@ -191,3 +191,31 @@ fn old_hashes_are_those_that_the_resource_names() {
     assert_eq!(said.password.legacy, Some(legacy));
     assert_eq!(toml(&wanted("")).password.legacy, None);
 }
+
+#[test]
+fn keys_of_sessions_are_mounted_whole_and_waited_for() {
+    let spec = "{sessions: {rotationGraceSeconds: 0, perUserMax: 5, \
+                encryptionSecretRef: {name: session-keys, currentKey: \"2026\"}}}";
+    let said = toml(&wanted(spec)).sessions;
+    assert_eq!((said.rotation_grace_seconds, said.per_user_max), (0, 5));
+    let encryption = said.encryption.unwrap();
+    assert_eq!(encryption.current_key, "2026");
+    let pod_of = |spec| pod(spec);
+    let pod = pod_of(spec);
+    let mounts = hasher_of(&pod).volume_mounts.clone().unwrap();
+    let folder = encryption.keys_folder.display().to_string();
+    let mount = mounts.iter().find(|mount| mount.mount_path == folder).unwrap();
+    assert_eq!(mount.read_only, Some(true));
+    let volumes = pod.volumes.unwrap();
+    let volume = volumes.iter().find(|volume| volume.name == mount.name).unwrap();
+    let secret = volume.secret.as_ref().unwrap();
+    assert_eq!(secret.secret_name.as_deref(), Some("session-keys"));
+    assert_eq!(secret.items, None, "a key that is added later appears in running pods");
+    let without = wanted(spec);
+    let mut none = Digests::default();
+    for (name, key) in [("other", "2026"), ("session-keys", "2025")] {
+        none.insert(name, key, &digest("x"));
+    }
+    assert!(deployment(&without, &without.pools[0], &none).is_err());
+    assert_eq!(pod_of("").volumes.unwrap().len(), 2);
+}

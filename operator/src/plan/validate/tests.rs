@@ -178,6 +178,12 @@ fn contradictions_of_policies_are_refused() {
         "{sessions: {idleTimeoutSeconds: 90000}}",
         expect![["spec.sessions: 0 < idleTimeoutSeconds <= absoluteTimeoutSeconds must hold"]],
     );
+    refused(
+        "{sessions: {rotationGraceSeconds: 301, perUserMax: 0}}",
+        expect![[r#"
+            spec.sessions.rotationGraceSeconds is 301, and must be at most 300
+            spec.sessions.perUserMax is 0, and must be between 1 and 1000"#]],
+    );
 }
 
 #[test]
