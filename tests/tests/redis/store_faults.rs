@@ -127,7 +127,8 @@ async fn a_replica_that_hangs_holds_nobody_up() -> anyhow::Result<()> {
         again = again.and(alive().await);
     }
     servers.servers()[3].thaw()?;
-    found.and(again)
+    found.and(again)?;
+    servers.sweep().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,7 +155,7 @@ async fn a_graceful_failover_is_hardly_noticed() -> anyhow::Result<()> {
     }
     // One call under way at the wrong moment may run out of tries; not one after it.
     assert!(failures <= 1, "{failures} calls failed");
-    Ok(())
+    servers.sweep().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,7 +175,7 @@ async fn sessions_of_a_killed_primary_are_readable_after_the_failover() -> anyho
         let revoked = || async { Ok(connected.store.revoke_session(digest, &realm()).await?) };
         assert!(eventually("each session can be ended", FAILOVER_BOUND, revoked).await?);
     }
-    Ok(())
+    servers.sweep().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -193,5 +194,6 @@ async fn a_primary_that_hangs_is_left_for_its_replica() -> anyhow::Result<()> {
     };
     let found: anyhow::Result<()> = found.await;
     servers.servers()[0].thaw()?;
-    found
+    found?;
+    servers.sweep().await
 }

@@ -203,10 +203,11 @@ impl Scene {
 async fn a_fault_of_one_shard_is_its_own() -> anyhow::Result<()> {
     let mut scene = Scene::set().await?;
     let played = scene.play().await;
+    let swept = scene.servers.sweep().await;
     let Scene { storm, table, .. } = scene;
     storm.stop().await;
     println!("{table}");
-    played?;
+    played.and(swept)?;
     let calm = table.0[0].healthy;
     assert_eq!(calm.failed, 0, "calls fail without a fault");
     for row in &table.0 {
