@@ -132,6 +132,30 @@ async fn a_replica_that_hangs_holds_nobody_up() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn lost_connections_come_back_before_anyone_asks() -> anyhow::Result<()> {
+    let servers = RedisServers::cluster(&options(3, 0)).await?;
+    let access = Access::of(&servers)?;
+    let connected = Connected::start(&access)?.reached().await?;
+    for server in servers.servers() {
+        let mut redis = server.connect().await?;
+        let kill = redis::cmd("CLIENT").arg(&["KILL", "USER", "hasher"]).to_owned();
+        anyhow::ensure!(kill.query_async::<u64>(&mut redis).await? > 0);
+    }
+    // Sooner than the table of slots is read again, which would find out too.
+    eventually("each primary has its connection", Duration::from_secs(3), || async {
+        for server in servers.servers() {
+            let mut redis = server.connect().await?;
+            let clients: String = redis::cmd("CLIENT").arg("LIST").query_async(&mut redis).await?;
+            anyhow::ensure!(clients.contains("user=hasher"), "{clients}");
+        }
+        Ok(())
+    })
+    .await?;
+    drop(connected);
+    servers.sweep().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_graceful_failover_is_hardly_noticed() -> anyhow::Result<()> {
     let servers = RedisServers::cluster(&options(3, 1)).await?;
     let access = Access::of(&servers)?;
