@@ -32,7 +32,7 @@ const KNOWN_MAX: Duration = Duration::from_millis(50);
 struct Scene {
     servers: RedisServers,
     seed: Seed,
-    connected: Connected,
+    _connected: Connected,
     work: Arc<Sessions>,
     storm: Storm,
     table: Table,
@@ -48,7 +48,7 @@ impl Scene {
         let work = Arc::new(Sessions::on(&connected.store));
         let storm = Storm::start(&(Arc::clone(&work) as Arc<dyn Work>), SHARDS, LANES);
         let table = Table::default();
-        Ok(Self { servers, seed, connected, work, storm, table, _access: access })
+        Ok(Self { servers, seed, _connected: connected, work, storm, table, _access: access })
     }
 
     /// Adds what has happened since `begun` to the table.
