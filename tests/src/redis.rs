@@ -9,6 +9,7 @@ pub mod images;
 pub mod pods;
 mod server;
 pub mod storm;
+mod sweep;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -17,7 +17,7 @@ async fn a_cluster_forms_with_users_and_replicas() -> anyhow::Result<()> {
     let mut connection = servers.servers()[5].connect().await?;
     let roles: String = redis::cmd("CLUSTER").arg("NODES").query_async(&mut connection).await?;
     assert_eq!(roles.lines().filter(|line| line.contains("slave")).count(), 3, "{roles}");
-    Ok(())
+    servers.sweep().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,7 +34,7 @@ async fn a_killed_server_comes_back_in_its_place() -> anyhow::Result<()> {
     servers.server(1).restart().await?;
     servers.wait_until_whole(Duration::from_secs(15)).await?;
     assert_eq!(myid(&servers.servers()[1]).await?, before);
-    Ok(())
+    servers.sweep().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -68,5 +68,5 @@ async fn jobs_go_to_the_pod_that_redis_names() -> anyhow::Result<()> {
     .await?;
     assert!(leaving.await?);
     assert!(a.shut_down().await);
-    Ok(())
+    servers.sweep().await
 }

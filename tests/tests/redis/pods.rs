@@ -117,7 +117,7 @@ async fn two_pods_share_sessions_and_know_each_other() -> anyhow::Result<()> {
     })
     .await?;
     assert!(a.shut_down().await);
-    Ok(())
+    servers.sweep().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,5 +181,5 @@ async fn a_pod_stays_ready_and_hashes_when_redis_is_lost() -> anyhow::Result<()>
     })
     .await?;
     assert!(pod.shut_down().await);
-    Ok(())
+    servers.sweep().await
 }

@@ -32,7 +32,7 @@ async fn it_does_what_every_store_must_with_the_rights_it_has() -> anyhow::Resul
         let denied: Vec<_> = denied.filter(|command| !command.contains("client|")).collect();
         assert_eq!(denied, [""; 0], "the user may not do what the store does");
     }
-    Ok(())
+    servers.sweep().await
 }
 
 async fn home(
@@ -70,7 +70,7 @@ async fn a_session_never_lies_there_without_a_time_to_live() -> anyhow::Result<(
     // As if its end had come and Redis had not noticed.
     redis::cmd("HSET").arg(&key).arg("end_ms").arg(1).query_async::<()>(&mut redis).await?;
     assert!(connected.store.introspect_session(&digest, &realm()).await?.is_none());
-    Ok(())
+    servers.sweep().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,7 +102,7 @@ async fn what_cannot_be_is_corrupt_and_never_a_session() -> anyhow::Result<()> {
     // A new session takes its place.
     connected.store.create_session(&digest, &session()).await?;
     assert!(connected.store.introspect_session(&digest, &realm()).await?.is_some());
-    Ok(())
+    servers.sweep().await
 }
 
 /// A connection to the primary of a key's slot.
@@ -161,7 +161,7 @@ async fn nodes_are_read_with_their_weights_whatever_else_lies_there() -> anyhow:
     redis::cmd("DEL").arg(keys::NODES).query_async::<()>(&mut redis).await?;
     redis::cmd("SET").arg(keys::NODES).arg("x").query_async::<()>(&mut redis).await?;
     assert!(matches!(connected.store.read_nodes().await, Err(StoreError::Corrupt(_))));
-    Ok(())
+    servers.sweep().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,5 +181,5 @@ async fn scripts_that_a_server_has_forgotten_are_sent_again() -> anyhow::Result<
             redis::cmd("SCRIPT").arg("FLUSH").query_async::<()>(&mut redis).await?;
         }
     }
-    Ok(())
+    servers.sweep().await
 }

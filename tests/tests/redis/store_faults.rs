@@ -127,7 +127,32 @@ async fn a_replica_that_hangs_holds_nobody_up() -> anyhow::Result<()> {
         again = again.and(alive().await);
     }
     servers.servers()[3].thaw()?;
-    found.and(again)
+    found.and(again)?;
+    servers.sweep().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_connections_come_back_before_anyone_asks() -> anyhow::Result<()> {
+    let servers = RedisServers::cluster(&options(3, 0)).await?;
+    let access = Access::of(&servers)?;
+    let connected = Connected::start(&access)?.reached().await?;
+    for server in servers.servers() {
+        let mut redis = server.connect().await?;
+        let kill = redis::cmd("CLIENT").arg(&["KILL", "USER", "hasher"]).to_owned();
+        anyhow::ensure!(kill.query_async::<u64>(&mut redis).await? > 0);
+    }
+    // Sooner than the table of slots is read again, which would find out too.
+    eventually("each primary has its connection", Duration::from_secs(3), || async {
+        for server in servers.servers() {
+            let mut redis = server.connect().await?;
+            let clients: String = redis::cmd("CLIENT").arg("LIST").query_async(&mut redis).await?;
+            anyhow::ensure!(clients.contains("user=hasher"), "{clients}");
+        }
+        Ok(())
+    })
+    .await?;
+    drop(connected);
+    servers.sweep().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,7 +179,7 @@ async fn a_graceful_failover_is_hardly_noticed() -> anyhow::Result<()> {
     }
     // One call under way at the wrong moment may run out of tries; not one after it.
     assert!(failures <= 1, "{failures} calls failed");
-    Ok(())
+    servers.sweep().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,7 +200,7 @@ async fn sessions_of_a_killed_primary_are_readable_after_the_failover() -> anyho
         let revoked = || async { Ok(connected.store.revoke_session(digest, &realm()).await?) };
         assert!(eventually("each session can be ended", FAILOVER_BOUND, revoked).await?);
     }
-    Ok(())
+    servers.sweep().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,5 +219,6 @@ async fn a_primary_that_hangs_is_left_for_its_replica() -> anyhow::Result<()> {
     };
     let found: anyhow::Result<()> = found.await;
     servers.servers()[0].thaw()?;
-    found
+    found?;
+    servers.sweep().await
 }

@@ -49,7 +49,7 @@ fn access(seeds: &[String], ca_file: PathBuf) -> anyhow::Result<Access> {
 async fn every_node_is_reached_with_tls_and_under_its_authority_alone() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     // Seeds are names; what nodes say of one another are addresses.
-    let (_servers, seeds) = cluster(folder.path(), &["localhost", "127.0.0.1"]).await?;
+    let (servers, seeds) = cluster(folder.path(), &["localhost", "127.0.0.1"]).await?;
     let right = access(&seeds, folder.path().join("ca.crt"))?;
     let connected = Connected::start(&right)?.reached().await?;
     for name in ["a", "b", "c", "d", "e", "f"] {
@@ -62,7 +62,8 @@ async fn every_node_is_reached_with_tls_and_under_its_authority_alone() -> anyho
     never_reached(&access(&seeds, other.path().join("ca.crt"))?, "invalid peer certificate")
         .await?;
     // Nobody speaks plainly to a port that wants TLS.
-    never_reached(&Access::to(seeds, PASSWORD)?, "").await
+    never_reached(&Access::to(seeds, PASSWORD)?, "").await?;
+    servers.sweep().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,9 +6,11 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    reason = "a test stops where it fails, and waits with real bounds"
+    clippy::print_stdout,
+    reason = "a test stops where it fails, waits with real bounds, and prints its table"
 )]
 
+#[expect(dead_code, reason = "it is shared with the other tests on Redis")]
 #[path = "../redis/shared.rs"]
 mod shared;
 

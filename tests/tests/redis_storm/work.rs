@@ -32,10 +32,13 @@ enum Kept {
     Either,
 }
 
+/// The sessions of one lane, each with what is known of it.
+type Lane = Mutex<Vec<(SessionDigest, Kept)>>;
+
 /// Sessions that are not critical: a failover may lose them, and is counted.
 pub(crate) struct Sessions {
     store: Arc<RedisStore>,
-    lanes: Vec<Vec<Mutex<Vec<(SessionDigest, Kept)>>>>,
+    lanes: Vec<Vec<Lane>>,
     lost: AtomicUsize,
     risen: AtomicUsize,
 }
@@ -48,7 +51,7 @@ pub(crate) fn slot_of(digest: &SessionDigest) -> Slot {
 impl Sessions {
     pub(crate) fn on(store: &Arc<RedisStore>) -> Self {
         let mut names = (0..).map(|number| SessionDigest::of(&format!("storm-{number}")));
-        let mut lanes: Vec<Vec<Mutex<Vec<_>>>> = Vec::new();
+        let mut lanes: Vec<Vec<Lane>> = Vec::new();
         for shard in 0..SHARDS {
             let of_shard = (0..LANES).map(|_| {
                 let here = |digest: &SessionDigest| {

@@ -166,7 +166,9 @@ impl Link {
             if advice == Advice::GiveUp || TRIES_MAX <= tries {
                 return Err(failure);
             }
-            tries += 1;
+            if advice != Advice::Again {
+                tries += 1;
+            }
             match advice {
                 Advice::GiveUp | Advice::Reconnect => {}
                 Advice::SendText => {

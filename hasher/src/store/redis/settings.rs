@@ -48,6 +48,7 @@ pub(super) const CALLS_MAX: usize = 512;
 
 /// Times that one call is sent: to where the table says, to where the first answer says, over a new
 /// connection, with the script's text. A cluster that sends a call around for longer is not in order.
+/// A node that says "in a moment" is asked again until the call's time is over.
 pub(super) const TRIES_MAX: u32 = 5;
 
 /// A node that is just handing over is asked again after so long.
