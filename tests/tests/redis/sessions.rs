@@ -139,6 +139,10 @@ async fn a_tombstone_counts_more_than_any_copy() -> anyhow::Result<()> {
     let (of_first, of_second) = (dump(&first).await?, dump(&second).await?);
     assert!(world.revoke(&digest).await?);
     assert!(!world.is_live(&digest).await?);
+    for key in [&first, &second] {
+        let state: String = world.ask(key, &["HGET", "state"]).await?;
+        assert_eq!(state, "revoked");
+    }
     // Whichever of the two tombstones is left.
     restore(&second, &of_second).await?;
     assert!(!world.is_live(&digest).await?);
