@@ -12,8 +12,9 @@ if not generation then
 elseif redis.call('PTTL', KEYS[1]) < keep then
   redis.call('PEXPIRE', KEYS[1], int(keep))
 end
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', int(now))
+-- In this order: an index that is gone half-way is another node's while its slot is being moved.
 redis.call('ZADD', KEYS[2], int(now + left), ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', int(now))
 local surplus = redis.call('ZCARD', KEYS[2]) - ARGV[5]
 if 0 < surplus then
   redis.call('ZREMRANGEBYRANK', KEYS[2], 0, int(surplus - 1))

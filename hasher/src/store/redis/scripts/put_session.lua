@@ -15,9 +15,14 @@ local created = ARGV[9]
 if created == '0' then
   created = int(now)
 end
-redis.call('DEL', KEYS[1])
+-- A key that is gone half-way through a script is another node's while its slot is being moved, and the
+-- rest would be refused. So it goes first only where it is no session at all.
+if type(redis.pcall('HGET', KEYS[1], 'state')) == 'table' then
+  redis.call('DEL', KEYS[1])
+end
 redis.call('HSET', KEYS[1], 'state', 'live', 'realm', ARGV[1], 'user', ARGV[2], 'username', ARGV[3],
   'data', ARGV[4], 'key', ARGV[5], 'idle_ms', ARGV[6], 'spare_ms', ARGV[7], 'end_ms', int(now + left),
   'created_ms', created, 'generation', ARGV[10], 'critical', ARGV[11], 'backed_ms', int(now))
+redis.call('HDEL', KEYS[1], 'successor', 'rotated_ms')
 redis.call('PEXPIRE', KEYS[1], int(math.min(ARGV[6] - ARGV[7], left)))
 return 1

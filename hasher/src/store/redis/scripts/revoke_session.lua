@@ -2,10 +2,12 @@
 -- written again where it is, so that a WAIT that follows speaks of it. KEYS: the copy. ARGV: realm, time
 -- of a tombstone where nothing is in ms (0 = none), 1 = a rotated one becomes a tombstone too. Twin:
 -- policy::sessions::copy::revoke.
+-- The key is never gone half-way: while its slot is being moved, it would be another node's then.
 local function bury(critical, finish, left)
-  redis.call('DEL', KEYS[1])
   redis.call('HSET', KEYS[1], 'state', 'revoked', 'realm', ARGV[1], 'critical', critical, 'end_ms',
     int(finish))
+  redis.call('HDEL', KEYS[1], 'user', 'username', 'data', 'key', 'idle_ms', 'spare_ms', 'created_ms',
+    'generation', 'backed_ms', 'successor', 'rotated_ms')
   redis.call('PEXPIRE', KEYS[1], int(left))
 end
 local kept = redis.call('HMGET', KEYS[1], 'state', 'realm', 'end_ms', 'user', 'critical', 'successor')
@@ -18,14 +20,12 @@ if is_there and realm ~= ARGV[1] then
   return { 'other' }
 end
 local now = now_ms()
-if is_there and finish <= now then
-  redis.call('DEL', KEYS[1])
-  is_there = false
-end
-if not is_there then
+if not (is_there and now < finish) then
   local left = tonumber(ARGV[2])
   if 0 < left then
     bury('1', now + left, left)
+  elseif is_there then
+    redis.call('DEL', KEYS[1])
   end
   return { 'missing' }
 end

@@ -18,8 +18,10 @@ local now = now_ms()
 if finish <= now then
   return 0
 end
-redis.call('DEL', KEYS[1])
+-- The key is never gone half-way: while its slot is being moved, it would be another node's then.
 redis.call('HSET', KEYS[1], 'state', 'rotated', 'realm', ARGV[1], 'user', kept[4], 'critical', kept[5],
   'end_ms', int(finish), 'successor', ARGV[2], 'rotated_ms', int(now))
+redis.call('HDEL', KEYS[1], 'username', 'data', 'key', 'idle_ms', 'spare_ms', 'created_ms', 'generation',
+  'backed_ms')
 redis.call('PEXPIRE', KEYS[1], int(finish - now))
 return 1
