@@ -4,8 +4,9 @@
 //! What the calls are is the test's: [`Work`]. Each lane makes one call after the other on one
 //! shard, so a shard's *stall* is the longest time in which none of its lanes got an answer.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use authcluster_hasher::store::StoreError;
@@ -50,6 +51,8 @@ struct Call {
 /// A running load. It ends when this is dropped.
 pub struct Storm {
     calls: Arc<Mutex<Vec<Call>>>,
+    /// What failed calls said, and how often.
+    reasons: Arc<Mutex<BTreeMap<String, usize>>>,
     stop: CancellationToken,
     lanes: JoinSet<()>,
 }
@@ -58,19 +61,26 @@ impl Storm {
     /// Starts `lanes` lanes on each of `shards` shards.
     #[must_use]
     pub fn start(work: &Arc<dyn Work>, shards: usize, lanes: usize) -> Self {
-        let mut storm =
-            Self { calls: Arc::default(), stop: CancellationToken::new(), lanes: JoinSet::new() };
+        let mut storm = Self {
+            calls: Arc::default(),
+            reasons: Arc::default(),
+            stop: CancellationToken::new(),
+            lanes: JoinSet::new(),
+        };
         for (shard, lane) in (0..shards).flat_map(|shard| (0..lanes).map(move |lane| (shard, lane)))
         {
             let (work, calls) = (Arc::clone(work), Arc::clone(&storm.calls));
-            let stop = storm.stop.clone();
+            let (stop, reasons) = (storm.stop.clone(), Arc::clone(&storm.reasons));
             storm.lanes.spawn(async move {
                 let mut number = 0;
                 while !stop.is_cancelled() {
                     let begun = Instant::now();
-                    let failed = work.call(Turn { shard, lane, number }).await.is_err();
-                    let call = Call { shard, begun, ended: Instant::now(), failed };
-                    calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+                    let done = work.call(Turn { shard, lane, number }).await;
+                    let call = Call { shard, begun, ended: Instant::now(), failed: done.is_err() };
+                    if let Err(error) = done {
+                        *lock(&reasons).entry(words(&error)).or_default() += 1;
+                    }
+                    lock(&calls).push(call);
                     number += 1;
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -79,7 +89,12 @@ impl Storm {
         storm
     }
 
-    /// Ends all lanes after the call that each is in.
+    /// Lets all lanes end after the call that each is in.
+    pub fn end(&self) {
+        self.stop.cancel();
+    }
+
+    /// Ends all lanes, and waits for it.
     pub async fn stop(mut self) {
         self.stop.cancel();
         while self.lanes.join_next().await.is_some() {}
@@ -96,7 +111,7 @@ impl Storm {
         bound: Duration,
     ) -> anyhow::Result<()> {
         eventually(&format!("shard {shard} serves"), bound, || async {
-            let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+            let calls = lock(&self.calls);
             let mut late = calls.iter().rev().take_while(|call| since <= call.ended);
             anyhow::ensure!(
                 late.any(|call| call.shard == shard && !call.failed && since <= call.begun),
@@ -107,10 +122,16 @@ impl Storm {
         .await
     }
 
+    /// Why calls failed since the last look, with how often.
+    #[must_use]
+    pub fn reasons(&self) -> BTreeMap<String, usize> {
+        std::mem::take(&mut *lock(&self.reasons))
+    }
+
     /// What became of a shard's calls since `begun`.
     #[must_use]
     pub fn since(&self, shard: usize, begun: Instant) -> Record {
-        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = lock(&self.calls);
         let calls: Vec<Call> = calls
             .iter()
             .filter(|call| call.shard == shard && begun <= call.ended)
@@ -118,6 +139,22 @@ impl Storm {
             .collect();
         Record::of(&calls, begun, Instant::now())
     }
+}
+
+/// An error with its causes, without the numbers that tell servers apart.
+fn words(error: &StoreError) -> String {
+    let mut words = String::new();
+    let mut next: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = next {
+        words.push_str(": ");
+        words.push_str(&error.to_string());
+        next = error.source();
+    }
+    words.trim_start_matches(": ").chars().filter(|char| !char.is_ascii_digit()).collect()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What became of the calls on one shard in some time.

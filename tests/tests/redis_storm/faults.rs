@@ -9,6 +9,7 @@ use authcluster_tests::redis::RedisServers;
 use authcluster_tests::redis::storm::{Record, Row, Storm, Table, Work};
 use tokio::time::sleep;
 
+use crate::critical::{Account, Critical};
 use crate::shared::{Access, Connected, PASSWORD, options};
 use crate::topology::{Seed, move_all, pair, redirections, reshard, tell, tell_all};
 use crate::work::{LANES, SHARDS, Sessions};
@@ -29,12 +30,17 @@ const STALL_MAX: Duration = Duration::from_millis(100);
 /// for its answer waits for 150.
 const KNOWN_MAX: Duration = Duration::from_millis(50);
 
+/// Lanes of critical sessions on each shard.
+const CRITICAL_LANES: usize = 2;
+
 struct Scene {
     servers: RedisServers,
     seed: Seed,
     _connected: Connected,
     work: Arc<Sessions>,
     storm: Storm,
+    critical: Arc<Critical>,
+    critical_storm: Storm,
     table: Table,
     _access: Access,
 }
@@ -47,8 +53,20 @@ impl Scene {
         let connected = Connected::start(&access)?.reached().await?;
         let work = Arc::new(Sessions::on(&connected.store));
         let storm = Storm::start(&(Arc::clone(&work) as Arc<dyn Work>), SHARDS, LANES);
-        let table = Table::default();
-        Ok(Self { servers, seed, _connected: connected, work, storm, table, _access: access })
+        let critical = Arc::new(Critical::on(&connected.store));
+        let lanes = Arc::clone(&critical) as Arc<dyn Work>;
+        let critical_storm = Storm::start(&lanes, SHARDS, CRITICAL_LANES);
+        Ok(Self {
+            servers,
+            seed,
+            _connected: connected,
+            work,
+            storm,
+            critical,
+            critical_storm,
+            table: Table::default(),
+            _access: access,
+        })
     }
 
     /// Adds what has happened since `begun` to the table.
@@ -60,9 +78,16 @@ impl Scene {
         let (healthy, faulty) = (of(false).unwrap_or_default(), of(true));
         let (lost, risen) = self.work.account();
         println!("{fault}: {lost} plain sessions lost, {risen} plain ends undone");
+        println!("    so far {}", self.critical.account());
+        for (what, storm) in [("plain", &self.storm), ("critical", &self.critical_storm)] {
+            for (reason, count) in storm.reasons() {
+                println!("    {what}: {count} x {reason}");
+            }
+        }
         self.table.0.push(Row { fault: fault.to_owned(), healthy, faulty });
     }
 
+    /// Waits until all is well, and looks at every critical session.
     async fn whole(&self) -> anyhow::Result<()> {
         self.servers.wait_until_whole(BOUND).await?;
         for shard in 0..SHARDS {
@@ -70,6 +95,8 @@ impl Scene {
             self.storm.serves(shard, Instant::now(), BOUND).await?;
         }
         sleep(AFTER).await;
+        let Account { lost, risen, .. } = self.critical.audit().await?;
+        anyhow::ensure!((lost, risen) == (0, 0), "{}", self.critical.account());
         Ok(())
     }
 
@@ -144,11 +171,16 @@ impl Scene {
     async fn freeze_a_replica(&mut self) -> anyhow::Result<()> {
         let (_, replica) = pair(&self.servers, 2).await?;
         let begun = Instant::now();
+        let failed = self.critical.account().failed;
         self.servers.servers()[replica].freeze()?;
         sleep(3 * AFTER).await;
+        // A write that only the primary has is never a success.
+        let refused = self.critical.account().failed - failed;
+        anyhow::ensure!(refused > 0, "writes count that no replica has");
         self.servers.servers()[replica].thaw()?;
         sleep(AFTER).await;
-        self.record("SIGSTOP of a replica", &[], begun);
+        // Its shard's ends are durable, and refused.
+        self.record("SIGSTOP of a replica", &[2], begun);
         self.whole().await
     }
 
@@ -175,7 +207,7 @@ impl Scene {
         let before = redirections(source, "ASK").await?;
         reshard(&self.servers, &slots, (from, to), async || {
             eventually("callers are sent on", BOUND, || async {
-                anyhow::ensure!(redirections(source, "ASK").await? > before + 100);
+                anyhow::ensure!(redirections(source, "ASK").await? > before + 10);
                 Ok(())
             })
             .await
@@ -192,10 +224,12 @@ impl Scene {
         tell_all(&self.servers, words).await?;
         sleep(AFTER).await;
         self.record(&words.join(" "), &[], begun);
-        Ok(())
+        self.whole().await
     }
 
     async fn move_everyone(&mut self) -> anyhow::Result<()> {
+        // Nothing is kept on a disk here, so all of it is lost with all servers.
+        self.critical_storm.end();
         let begun = Instant::now();
         move_all(&mut self.servers).await?;
         self.seed.lead_to(self.servers.servers()[0].address());
@@ -206,7 +240,7 @@ impl Scene {
         println!("the moved cluster was found {:?} after its seed", found.elapsed());
         sleep(AFTER).await;
         self.record("all at other addresses", &[0, 1, 2], begun);
-        self.whole().await
+        Ok(())
     }
 }
 
@@ -215,12 +249,16 @@ async fn a_fault_of_one_shard_is_its_own() -> anyhow::Result<()> {
     let mut scene = Scene::set().await?;
     let played = scene.play().await;
     let swept = scene.servers.sweep().await;
-    let Scene { storm, table, .. } = scene;
+    let Scene { storm, critical, critical_storm, table, .. } = scene;
     storm.stop().await;
+    critical_storm.stop().await;
     println!("{table}");
     played.and(swept)?;
+    let Account { acknowledged, failed, lost, risen } = critical.account();
+    println!("{}", critical.account());
+    assert_eq!((lost, risen), (0, 0));
+    assert!(acknowledged > failed, "{acknowledged} of {failed} were acknowledged");
     let calm = table.0[0].healthy;
-    assert_eq!(calm.failed, 0, "calls fail without a fault");
     let stall_max = STALL_MAX + 3 * calm.stall;
     for Row { fault, healthy, faulty } in &table.0 {
         assert!(healthy.stall < stall_max, "{fault}: {:?} of {stall_max:?}", healthy.stall);

@@ -14,6 +14,7 @@
 #[path = "../redis/shared.rs"]
 mod shared;
 
+mod critical;
 mod faults;
 mod topology;
 mod work;

@@ -12,7 +12,7 @@ use authcluster_tests::redis::storm::{Turn, Work};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
-use crate::shared::{realm, session};
+use crate::shared::{realm, session_of};
 
 /// Shards, as the cluster is formed.
 pub(crate) const SHARDS: usize = 3;
@@ -32,8 +32,12 @@ enum Kept {
     Either,
 }
 
-/// The sessions of one lane, each with what is known of it.
-type Lane = Mutex<Vec<(SessionDigest, Kept)>>;
+/// The sessions of one lane, each with what is known of it, and the name of their user, whose index
+/// lies on the same shard: then a lane's calls are about one shard alone.
+struct Lane {
+    username: String,
+    sessions: Mutex<Vec<(SessionDigest, Kept)>>,
+}
 
 /// Sessions that are not critical: a failover may lose them, and is counted.
 pub(crate) struct Sessions {
@@ -43,28 +47,36 @@ pub(crate) struct Sessions {
     risen: AtomicUsize,
 }
 
-/// The slot that a session lies in.
-pub(crate) fn slot_of(digest: &SessionDigest) -> Slot {
+fn slot_of(digest: &SessionDigest) -> Slot {
     Slot::of_key(keys::session(digest).as_bytes())
+}
+
+/// The shard that has a slot, as the cluster is formed.
+fn shard_of(slot: Slot) -> usize {
+    usize::from(slot.get()) * SHARDS / usize::from(SLOTS)
 }
 
 impl Sessions {
     pub(crate) fn on(store: &Arc<RedisStore>) -> Self {
-        let mut names = (0..).map(|number| SessionDigest::of(&format!("storm-{number}")));
-        let mut lanes: Vec<Vec<Lane>> = Vec::new();
-        for shard in 0..SHARDS {
-            let of_shard = (0..LANES).map(|_| {
-                let here = |digest: &SessionDigest| {
-                    usize::from(slot_of(digest).get()) * SHARDS / usize::from(SLOTS) == shard
-                };
-                let mine = names.by_ref().filter(here).take(SESSIONS);
-                Mutex::new(mine.map(|digest| (digest, Kept::Either)).collect())
-            });
-            lanes.push(of_shard.collect());
-        }
+        let mut digests = (0..).map(|number| SessionDigest::of(&format!("storm-{number}")));
+        let mut usernames = (0..).map(|number| format!("user-{number}"));
+        let lanes = (0..SHARDS).map(|shard| {
+            let lane = |_| {
+                let index = |name: &String| keys::user_generation(&session_of(name).user);
+                let here = |key: &str| shard_of(Slot::of_key(key.as_bytes())) == shard;
+                let username = usernames.by_ref().find(|name| here(&index(name)));
+                let mine = digests.by_ref().filter(|digest| here(&keys::session(digest)));
+                let mine = mine.take(SESSIONS).map(|digest| (digest, Kept::Either));
+                Lane {
+                    username: username.expect("there are enough"),
+                    sessions: Mutex::new(mine.collect()),
+                }
+            };
+            (0..LANES).map(lane).collect()
+        });
         Self {
             store: Arc::clone(store),
-            lanes,
+            lanes: lanes.collect(),
             lost: AtomicUsize::new(0),
             risen: AtomicUsize::new(0),
         }
@@ -75,8 +87,8 @@ impl Sessions {
         let lanes = self.lanes[shard].iter();
         let mut slots: Vec<u16> = lanes
             .flat_map(|lane| {
-                let lane = lane.lock().expect("no lane panics");
-                lane.iter().map(|(digest, _)| slot_of(digest).get()).collect::<Vec<_>>()
+                let sessions = lane.sessions.lock().expect("no lane panics");
+                sessions.iter().map(|(digest, _)| slot_of(digest).get()).collect::<Vec<_>>()
             })
             .collect();
         slots.sort_unstable();
@@ -86,8 +98,9 @@ impl Sessions {
 
     /// The key of some session of one shard.
     pub(crate) fn key_of(&self, shard: usize) -> Option<String> {
-        let lane = self.lanes.get(shard)?.first()?.lock().expect("no lane panics");
-        Some(keys::session(&lane.first()?.0))
+        let lane = self.lanes.get(shard)?.first()?;
+        let sessions = lane.sessions.lock().expect("no lane panics");
+        Some(keys::session(&sessions.first()?.0))
     }
 
     /// Acknowledged sessions that were not there, and acknowledged ends that did not last, since the
@@ -99,10 +112,12 @@ impl Sessions {
     async fn step(&self, Turn { shard, lane, number }: Turn) -> Result<(), StoreError> {
         let lane = &self.lanes[shard][lane];
         let place = number / 4 % SESSIONS;
-        let (digest, kept) = lane.lock().expect("no lane panics")[place].clone();
-        let keep = |kept| lane.lock().expect("no lane panics")[place].1 = kept;
+        let sessions = &lane.sessions;
+        let (digest, kept) = sessions.lock().expect("no lane panics")[place].clone();
+        let keep = |kept| sessions.lock().expect("no lane panics")[place].1 = kept;
+        let session = session_of(&lane.username);
         let written = match number % 4 {
-            0 => self.store.create_session(&digest, &session()).await.map(|()| Kept::Alive),
+            0 => self.store.create_session(&digest, &session).await.map(|()| Kept::Alive),
             3 => self.store.revoke_session(&digest, &realm()).await.map(|_| Kept::Ended),
             _ => {
                 let found = self.store.introspect_session(&digest, &realm()).await?.is_some();
