@@ -79,7 +79,8 @@ async fn sweep(server: &RedisServer) -> anyhow::Result<()> {
 async fn look(keys: &[String], connection: &mut MultiplexedConnection) -> anyhow::Result<()> {
     let mut pipeline = redis::pipe();
     for key in keys {
-        pipeline.cmd("PTTL").arg(key);
+        // A key may lie in a slot that is only on its way here.
+        pipeline.cmd("ASKING").ignore().cmd("PTTL").arg(key);
     }
     if keys.is_empty() {
         return Ok(());

@@ -10,6 +10,7 @@
 mod harness;
 mod limit_traces;
 mod limits;
+mod moving;
 mod peers;
 mod pods;
 mod session_traces;

@@ -194,7 +194,7 @@ impl Critical {
                 let all: Vec<_> = all.iter().map(|digest| (digest, Kept::Ended)).collect();
                 self.keep(written, &all).map(drop)
             }
-            4 if life % 2 == 0 => {
+            4 if life.is_multiple_of(2) => {
                 self.open([&second]);
                 let written = self.store.revoke_session(&second, &realm()).await;
                 self.keep(written, &[(&second, Kept::Ended), (&first, Kept::Either)]).map(drop)

@@ -101,6 +101,8 @@ impl Scene {
     }
 
     async fn play(&mut self) -> anyhow::Result<()> {
+        // Lanes find their feet: connections and scripts are there from the first second on.
+        sleep(AFTER).await;
         self.calm().await?;
         self.kill_a_primary().await.context("kill")?;
         self.freeze_a_primary().await.context("freeze")?;
