@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use authcluster_contract::config::HasherConfig;
+use authcluster_contract::cost::Cost;
 use authcluster_contract::limits::LANES_MAX;
 use authcluster_contract::node::NodeId;
 use authcluster_contract::user::{UserKeyMaker, UsernameCase};
@@ -76,15 +77,7 @@ pub async fn start_at(
     let peers = PeerPort::open(config).await?;
     let address = peers::address(peers.as_ref(), pod_ip, api.local_addr()?)?;
 
-    let bounds = Bounds::of(&config.password.legacy.clone().unwrap_or_default());
-    let bounds = Bounds {
-        // What the pod has, of what was asked for; new hashes are always within it.
-        memory_kib_max: u32::try_from(large_kib)
-            .unwrap_or(u32::MAX)
-            .min(bounds.memory_kib_max)
-            .max(cost.memory_kib),
-        ..bounds
-    };
+    let bounds = bounds(config, large_kib, cost);
     let identity = Identity { node: node.clone(), address, lanes, bounds };
     let lanes = Lanes::start(LanesConfig {
         lanes,
@@ -141,6 +134,15 @@ pub async fn start_at(
     let handed = peers.map(|peers| peers.serve(Arc::clone(&local), metrics, tasks.clone()));
     let (api, admin) = Listeners { api, admin }.serve(calls, probes, handed, &tasks)?;
     Ok(Running { api, admin, local, nodes: shared.table, tasks })
+}
+
+/// The stored hashes that this pod works on: of what was asked for, what it has memory for; new hashes are
+/// always within it.
+fn bounds(config: &HasherConfig, large_kib: u64, cost: Cost) -> Bounds {
+    let bounds = Bounds::of(&config.password.legacy.clone().unwrap_or_default());
+    let has_kib = u32::try_from(large_kib).unwrap_or(u32::MAX);
+    let memory_kib_max = has_kib.min(bounds.memory_kib_max).max(cost.memory_kib);
+    Bounds { memory_kib_max, ..bounds }
 }
 
 struct Listeners {
