@@ -13,6 +13,8 @@ mod breaker;
 mod choices;
 #[path = "peers/cluster.rs"]
 mod cluster;
+#[path = "peers/stale.rs"]
+mod stale;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -17,7 +17,7 @@ use std::time::Duration;
 use authcluster_tests::eventually::eventually;
 use authcluster_tests::hasher::Hasher;
 
-use site::{PROGRAM, Site};
+use site::{PROGRAM, Site, UNITS};
 
 /// Longer than any request may take, with room for a machine that does other things.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -80,8 +80,16 @@ async fn a_pod_that_stands_still_and_one_that_is_killed() -> anyhow::Result<()> 
     assert!(frozen.p99() < PATIENCE, "{}", frozen.said());
 
     site.hashers[2].kill()?;
+    let offered =
+        [&site.hashers[0], &site.hashers[1]].map(|hasher| hasher.metric("offered_units_total"));
+    let offered: u64 = futures::future::try_join_all(offered).await?.iter().sum();
     let killed = site.load(2, rate, "--duration-seconds 4").await?;
     println!("killed   {}", killed.said());
+    let now =
+        [&site.hashers[0], &site.hashers[1]].map(|hasher| hasher.metric("offered_units_total"));
+    let now: u64 = futures::future::try_join_all(now).await?.iter().sum();
+    // One more for the hash that the load was verified against: whatever was tried twice is charged once.
+    assert_eq!(now - offered, (killed.sent() + 1) * UNITS, "hyper#2136");
     assert_eq!(killed.errors(), 0, "{}", killed.said());
     assert!(killed.count(503) * 5 < killed.sent(), "{}", killed.said());
 

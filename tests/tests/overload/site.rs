@@ -11,6 +11,14 @@ use serde_json::Value;
 /// The program that is tested, built with the tests.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_hasher-under-test");
 
+/// Memory of a hash, and passes: little memory and many passes, because what is measured is how a queue
+/// behaves, and a build for tests spends as long on HTTP as an optimised one on a small hash.
+const MEMORY_MIB: u32 = 7;
+const ITERATIONS: u32 = 16;
+
+/// Work of one request.
+pub(crate) const UNITS: u64 = MEMORY_MIB as u64 * ITERATIONS as u64;
+
 pub(crate) struct Site {
     pub(crate) redis: RedisServers,
     pub(crate) hashers: Vec<Hasher>,
@@ -35,10 +43,8 @@ impl Site {
             ..HasherConfig::default()
         };
         config.users.key_file = Some(key.path().into());
-        // Little memory and many passes: what is measured is how a queue behaves, and a build for tests
-        // spends as long on HTTP as an optimised one on a small hash.
-        config.password.argon2id.memory_mib = 7;
-        config.password.argon2id.iterations = 16;
+        config.password.argon2id.memory_mib = MEMORY_MIB;
+        config.password.argon2id.iterations = ITERATIONS;
         let mut site = Self { redis, hashers: Vec::new(), config, _folder: folder, _key: key };
         for node in ["a", "b", "c"] {
             site.hashers.push(Hasher::start(PROGRAM, node, &site.config)?);
@@ -66,7 +72,7 @@ impl Site {
             }
             all
         };
-        let hashes = units as f64 / (7.0 * 16.0);
+        let hashes = units as f64 / UNITS as f64;
         let report = self.load(3, hashes * 1.2, "--duration-seconds 5").await?;
         Ok(report.goodput())
     }
