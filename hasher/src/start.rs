@@ -23,7 +23,7 @@ use crate::auth::Auth;
 use crate::clock;
 use crate::flows::{Service, nobody};
 use crate::formats::Bounds;
-use crate::lanes::{Lanes, LanesConfig};
+use crate::lanes::{Lanes, LanesConfig, StartLanesError};
 use crate::limits::{Limiter, Parts};
 use crate::policy::budget::large_kib;
 use crate::registry::SharedTable;
@@ -79,14 +79,7 @@ pub async fn start_at(
 
     let bounds = bounds(config, large_kib, cost);
     let identity = Identity { node: node.clone(), address, lanes, bounds };
-    let lanes = Lanes::start(LanesConfig {
-        lanes,
-        pin: config.pin_lanes,
-        cost,
-        large_kib,
-        jobs_per_user_max: config.routing.jobs_per_user_max,
-    })?;
-    let local = Arc::new(Local::new(identity, lanes));
+    let local = Arc::new(start_lanes(config, identity, cost, large_kib)?);
     let metrics = Arc::new(Metrics::new());
     let nobody = Arc::new(nobody(cost, &bounds).map_err(|error| anyhow::anyhow!("{error:?}"))?);
 
@@ -134,6 +127,22 @@ pub async fn start_at(
     let handed = peers.map(|peers| peers.serve(Arc::clone(&local), metrics, tasks.clone()));
     let (api, admin) = Listeners { api, admin }.serve(calls, probes, handed, &tasks)?;
     Ok(Running { api, admin, local, nodes: shared.table, tasks })
+}
+
+fn start_lanes(
+    config: &HasherConfig,
+    identity: Identity,
+    cost: Cost,
+    large_kib: u64,
+) -> Result<Local, StartLanesError> {
+    let lanes = Lanes::start(LanesConfig {
+        lanes: identity.lanes,
+        pin: config.pin_lanes,
+        cost,
+        large_kib,
+        jobs_per_user_max: config.routing.jobs_per_user_max,
+    })?;
+    Ok(Local::new(identity, lanes))
 }
 
 /// The stored hashes that this pod works on: of what was asked for, what it has memory for; new hashes are

@@ -110,6 +110,20 @@ async fn a_wrong_password_and_an_unknown_user_get_the_same_answer() {
     let unknown = post(&pod, "/v1/login", login(Value::Null)).await;
     assert_eq!((wrong.status, &wrong.body), (unknown.status, &unknown.body));
     assert_eq!(wrong.json(), json!({ "match": false, "needs_rehash": false, "reasons": [] }));
+    // Nor is a locked account told from others by the work that it takes.
+    let offered = async || {
+        let metrics = send(client().get(format!("http://{}/metrics", pod.admin))).await.body;
+        let of =
+            |line: &str| line.strip_prefix("authcluster_hasher_offered_units_total ")?.parse().ok();
+        metrics.lines().find_map(of).unwrap_or(0_u64)
+    };
+    let before = offered().await;
+    let locked = post(&pod, "/v1/login", login(json!("!"))).await;
+    let work_of_locked = offered().await - before;
+    assert_eq!((wrong.status, &wrong.body), (locked.status, &locked.body));
+    post(&pod, "/v1/login", login(Value::Null)).await;
+    assert_eq!(work_of_locked, offered().await - before - work_of_locked);
+    assert_ne!(work_of_locked, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use authcluster_contract::http::{LoginReply, LoginRequest, NewSession};
+use authcluster_contract::http::{LoginReply, LoginRequest, NewSession, Scheme};
 use authcluster_contract::user::UserKey;
 use http::HeaderMap;
 
@@ -96,8 +96,12 @@ impl Service {
         if let Some(session) = &request.session {
             self.check_session(session)?;
         }
-        let (stored, known) = match &request.encoded {
-            Some(encoded) => (Arc::new(Stored::parse(encoded.expose(), &self.bounds)?), true),
+        let encoded = request.encoded.as_ref();
+        let stored = encoded.map(|it| Stored::parse(it.expose(), &self.bounds)).transpose()?;
+        // A locked account costs nothing to refuse, and would be told from others by its time.
+        let stored = stored.filter(|stored| stored.scheme() != Scheme::Unusable);
+        let (stored, known) = match stored {
+            Some(stored) => (Arc::new(stored), true),
             None => (Arc::clone(&self.nobody), false),
         };
         let job = Job::Verify { password, stored: Arc::clone(&stored) };

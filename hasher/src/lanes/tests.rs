@@ -33,7 +33,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 fn wait_of(refused: Result<Reply, WorkError>) -> Duration {
     match refused {
         Err(WorkError::Refused(refused)) => refused.wait,
-        Ok(_) | Err(WorkError::UserBusy | WorkError::Failed(_)) => panic!("{refused:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
