@@ -35,6 +35,8 @@ impl Three {
         let rule =
             |&(scope, attempts, period_seconds)| RateRule { scope, attempts, period_seconds };
         site.config.limits.rules = rules.iter().map(rule).collect();
+        // Guesses at once are what is tested, and the cap on one user's jobs would take them first.
+        site.config.routing.jobs_per_user_max = 1_000;
         (site.config.limits.backoff.free_failures, site.config.limits.backoff.failures_max) =
             failures;
         let mut pods = Vec::new();

@@ -2,6 +2,7 @@
 -- ARGV for each rate: its field, the interval, a full bucket and the amount, all in microseconds.
 -- The twin is `policy::gcra::refund`.
 local now = now_us()
+local over = {}
 local arrivals, kept = {}, redis.call('HGETALL', KEYS[1])
 if #kept == 0 then
   return 0
@@ -21,8 +22,12 @@ for i = 1, #ARGV, 4 do
     redis.call('HSET', KEYS[1], ARGV[i], int(now + left))
   else
     arrivals[ARGV[i]] = nil
-    redis.call('HDEL', KEYS[1], ARGV[i])
+    over[#over + 1] = ARGV[i]
   end
+end
+-- After what is written: a key that is gone half-way is another node's while its slot is being moved.
+if #over > 0 then
+  redis.call('HDEL', KEYS[1], unpack(over))
 end
 local last = now
 for _, arrival in pairs(arrivals) do

@@ -27,20 +27,22 @@ if ARGV[4] then
   return 1
 end
 local now = now_ms()
-redis.call('HDEL', KEYS[2], '*', ARGV[1])
-if ARGV[1] == '' then
-  return 1
+local over = { '*' }
+if ARGV[1] ~= '' then
+  over[2] = ARGV[1]
+  redis.call('ZADD', KEYS[1], int(now), ARGV[1])
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  local known_no_longer, too_many = int(now - tonumber(ARGV[2])), int(-1 - tonumber(ARGV[3]))
+  for _, address in ipairs(redis.call('ZRANGE', KEYS[1], '0', too_many)) do
+    over[#over + 1] = address
+  end
+  for _, address in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', known_no_longer)) do
+    over[#over + 1] = address
+  end
+  redis.call('ZREMRANGEBYRANK', KEYS[1], '0', too_many)
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', known_no_longer)
 end
-redis.call('ZADD', KEYS[1], int(now), ARGV[1])
-local known_no_longer = int(now - tonumber(ARGV[2]))
-local too_many = int(-1 - tonumber(ARGV[3]))
-for _, address in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', known_no_longer)) do
-  redis.call('HDEL', KEYS[2], address)
-end
-for _, address in ipairs(redis.call('ZRANGE', KEYS[1], '0', too_many)) do
-  redis.call('HDEL', KEYS[2], address)
-end
-redis.call('ZREMRANGEBYRANK', KEYS[1], '0', too_many)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', known_no_longer)
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+-- At the end and at once: failures that are gone half-way are another node's while their slot is being
+-- moved, and the rest would be refused.
+redis.call('HDEL', KEYS[2], unpack(over))
 return 1
