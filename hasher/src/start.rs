@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use authcluster_contract::config::HasherConfig;
+use authcluster_contract::cost::Cost;
 use authcluster_contract::limits::LANES_MAX;
 use authcluster_contract::node::NodeId;
 use authcluster_contract::user::{UserKeyMaker, UsernameCase};
@@ -86,13 +87,7 @@ pub async fn start_at(
         ..bounds
     };
     let identity = Identity { node: node.clone(), address, lanes, bounds };
-    let lanes = Lanes::start(LanesConfig {
-        lanes,
-        pin: config.pin_lanes,
-        cost,
-        large_kib,
-        jobs_per_user_max: config.routing.jobs_per_user_max,
-    })?;
+    let lanes = start_lanes(config, cost, lanes, large_kib)?;
     let local = Arc::new(Local::new(identity, lanes));
     let metrics = Arc::new(Metrics::new());
     let nobody = Arc::new(nobody(cost, &bounds).map_err(|error| anyhow::anyhow!("{error:?}"))?);
@@ -141,6 +136,16 @@ pub async fn start_at(
     let handed = peers.map(|peers| peers.serve(Arc::clone(&local), metrics, tasks.clone()));
     let (api, admin) = Listeners { api, admin }.serve(calls, probes, handed, &tasks)?;
     Ok(Running { api, admin, local, nodes: shared.table, tasks })
+}
+
+fn start_lanes(
+    config: &HasherConfig,
+    cost: Cost,
+    lanes: u32,
+    large_kib: u64,
+) -> anyhow::Result<Lanes> {
+    let (pin, jobs_per_user_max) = (config.pin_lanes, config.routing.jobs_per_user_max);
+    Ok(Lanes::start(LanesConfig { lanes, pin, cost, large_kib, jobs_per_user_max })?)
 }
 
 struct Listeners {
