@@ -30,7 +30,7 @@ fn terms(deadline: Duration) -> Terms {
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn wait_of(refused: Result<Reply, WorkError>) -> Duration {
+fn wait_of(refused: &Result<Reply, WorkError>) -> Duration {
     match refused {
         Err(WorkError::Refused(refused)) => refused.wait,
         other => panic!("{other:?}"),
@@ -84,11 +84,11 @@ async fn a_job_comes_back_and_leaves_no_load() {
 async fn what_cannot_be_in_time_is_refused_at_once() {
     let lanes = lanes(0);
     let refused = lanes.admit(clock::now(), None, hash(SMALL), terms(Duration::ZERO));
-    assert_eq!(wait_of(refused), Duration::ZERO);
+    assert_eq!(wait_of(&refused), Duration::ZERO);
     let running = lanes.admit(clock::now(), None, hash(LONG), terms(HOUR)).unwrap();
     let short = Terms { wait_max: Some(Duration::ZERO), ..terms(HOUR) };
     let refused = lanes.admit(clock::now(), None, hash(SMALL), short);
-    assert!(wait_of(refused) > Duration::ZERO);
+    assert!(wait_of(&refused) > Duration::ZERO);
     drop(running.await);
 }
 

@@ -137,8 +137,8 @@ impl<'a> World<'a> {
             world.soon(FROM_NS, What::Begin);
             world.soon(UNTIL_NS, What::Over);
         }
-        for request in 0..arrivals.len() {
-            let at = arrivals[request].at_ns;
+        for (request, arrival) in arrivals.iter().enumerate() {
+            let at = arrival.at_ns;
             world.soon(at, What::Arrive { request });
             let attempts = Attempts::new([]);
             world.requests.push(Request {
@@ -168,11 +168,11 @@ impl<'a> World<'a> {
         match what {
             What::Arrive { request } => self.arrive(request, now),
             What::Reach { request, attempt, node, wait_max_ns } => {
-                self.reach(request, attempt, node, wait_max_ns, now);
+                self.reach((request, attempt), node, wait_max_ns, now);
             }
             What::Finish { node, lane, life } => self.finish(node, lane, life, now),
             What::Reply { request, attempt, node, reply } => {
-                self.reply(request, attempt, node, reply, now);
+                self.reply((request, attempt), node, reply, now);
             }
             What::OutOfTime { request, life } => {
                 if !self.requests[request].over && self.requests[request].life == life {
@@ -347,8 +347,7 @@ impl<'a> World<'a> {
 
     fn reach(
         &mut self,
-        request: usize,
-        attempt: u32,
+        (request, attempt): (usize, u32),
         node: usize,
         wait_max_ns: Option<u64>,
         now: u64,
@@ -430,7 +429,7 @@ impl<'a> World<'a> {
         self.start(node, now);
     }
 
-    fn reply(&mut self, request: usize, attempt: u32, node: usize, reply: Reply, now: u64) {
+    fn reply(&mut self, (request, attempt): (usize, u32), node: usize, reply: Reply, now: u64) {
         if self.requests[request].over || self.requests[request].attempt != attempt {
             return;
         }
