@@ -149,9 +149,13 @@ pub fn reserve(bucket: &mut Bucket, rates: &[Rate], now_us: i64) -> Reserved {
     Reserved { admitted, left_us: left }
 }
 
-/// Gives back so much to each rule, in their order. What is not there, or no longer, stays so.
+/// Gives back so much to each rule, in their order. What is not there, or no longer, stays so. Rules that
+/// are the same (two may be, once each is a pod's share) were charged once, and get it back once.
 pub fn refund(bucket: &mut Bucket, rates: &[Rate], amounts_us: &[i64], now_us: i64) {
-    for (rate, amount) in rates.iter().zip(amounts_us) {
+    for (index, (rate, amount)) in rates.iter().zip(amounts_us).enumerate() {
+        if rates.iter().take(index).any(|earlier| earlier == rate) {
+            continue;
+        }
         let left = left_us(bucket, *rate, now_us) - (*amount).clamp(0, rate.interval_us());
         if left > 0 {
             bucket.insert(rate.field(), now_us + left);

@@ -68,6 +68,14 @@ fn a_refund_gives_one_attempt_back_and_no_more() {
 }
 
 #[test]
+fn rules_that_are_the_same_are_one() {
+    // The shares of 10 and of 11 attempts in a minute, of three pods.
+    let twice = [rate(10, 60).shared_by(3), rate(11, 60).shared_by(3)];
+    assert_eq!(twice[0], twice[1]);
+    check(&twice, "try@0 try@0 try@0 try@0 refund@0 try@0 try@0", "3 2 1 0 - 0 15s");
+}
+
+#[test]
 fn a_clock_that_is_behind_costs_one_bucket_at_most() {
     let rates = [rate(3, 30)];
     let mut bucket = Bucket::from([(rates[0].field(), 1_000 * S + 30 * S)]);
