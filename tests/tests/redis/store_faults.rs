@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use authcluster_contract::keys::SessionDigest;
+use authcluster_contract::keys::{self, SessionDigest};
+use authcluster_contract::slots::Slot;
 use authcluster_hasher::store::{SessionStore as _, Standing, Store as _, StoreError};
 use authcluster_tests::eventually::eventually;
 use authcluster_tests::redis::RedisServers;
@@ -69,6 +70,35 @@ async fn a_redis_that_comes_late_is_found() -> anyhow::Result<()> {
     let connected = connected.reached().await?;
     connected.store.create_session(&SessionDigest::of("a"), &session()).await?;
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slots_that_get_an_owner_late_are_found() -> anyhow::Result<()> {
+    let servers = RedisServers::blank(&options(1, 0)).await?;
+    let mut redis = servers.servers()[0].connect().await?;
+    let mut give = async |first: u16, last: u16| {
+        let mut command = redis::cmd("CLUSTER");
+        command.arg("ADDSLOTSRANGE").arg(first).arg(last);
+        command.query_async::<()>(&mut redis).await
+    };
+    let (low, high) = ((0, 8_191), (8_192, 16_383));
+    let (early, late) =
+        if Slot::of_key(keys::NODES.as_bytes()).get() <= low.1 { (low, high) } else { (high, low) };
+    give(early.0, early.1).await?;
+    let access = Access::of(&servers)?;
+    let connected = Connected::start(&access)?.reached().await?;
+    let is_late = |digest: &SessionDigest| {
+        let slot = Slot::of_key(keys::session(digest).as_bytes()).get();
+        late.0 <= slot && slot <= late.1
+    };
+    let mut digests = (0..).map(|number| SessionDigest::of(&format!("late-{number}")));
+    let digest = digests.find(is_late).context("a session of those slots")?;
+    let refused = connected.store.create_session(&digest, &session()).await;
+    assert!(matches!(refused, Err(StoreError::Unreachable(_))), "nobody has its slot");
+    give(late.0, late.1).await?;
+    // Long before the table of slots is read for no reason.
+    let created = || async { Ok(connected.store.create_session(&digest, &session()).await?) };
+    eventually("the session is kept", Duration::from_secs(3), created).await
 }
 
 /// A cluster with replicas, and a session on each of its shards.

@@ -178,6 +178,11 @@ impl<T: Clone> SlotMap<T> {
         &self.owners
     }
 
+    /// Whether every slot has an owner.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.slots.contains(&NOBODY)
+    }
+
     fn place(&self, slot: Slot) -> Option<usize> {
         self.slots.get(usize::from(slot.get())).copied().filter(|place| *place != NOBODY)
     }

@@ -180,10 +180,11 @@ impl Shards {
         }
     }
 
-    /// Whether the owner of some slot does not answer.
+    /// Whether some slot has no owner, as while a cluster is being formed, or one that does not answer.
     fn ails(&self) -> bool {
         let map = self.map.load();
-        map.as_ref().is_none_or(|map| map.owners().iter().any(|owner| !owner.answers()))
+        map.as_ref()
+            .is_none_or(|map| !map.is_whole() || map.owners().iter().any(|owner| !owner.answers()))
     }
 
     async fn read(&self) -> Result<(), FindError> {

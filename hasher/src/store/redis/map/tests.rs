@@ -26,6 +26,7 @@ fn check(nodes: &str, naming: Naming, expect: Expect) {
         .iter()
         .map(|(first, last, owner)| format!("{first}-{last} {}", owner.map_or("-", |of| of)))
         .collect();
+    assert_eq!(map.is_whole(), ranges.iter().all(|(_, _, owner)| owner.is_some()));
     shown.push(format!("owners {}", map.owners().join(" ")));
     let replicas: Vec<_> = layout.replicas.iter().map(Address::to_string).collect();
     shown.push(format!("replicas {}", replicas.join(" ")));
