@@ -13,10 +13,10 @@ mod history;
 
 use std::collections::BTreeMap;
 
+use authcluster_contract::node::NodeId;
 use k8s_openapi::jiff::Timestamp;
 
-use super::names;
-use super::seen::{Known, ObjectKind, ObjectRef, Observed, PodSeen};
+use super::seen::{Known, Observed};
 use super::validate::{Pool, Scaling, Validated};
 
 pub use history::History;
@@ -75,9 +75,7 @@ pub fn autoscale(wanted: &mut Validated, observed: &Observed, now: Timestamp) ->
     let cluster = wanted.name.clone();
     for pool in &mut wanted.pools {
         let Some(scaling) = pool.scaling else { continue };
-        let name = names::deployment(&cluster, pool.name.as_deref());
-        let object = ObjectRef { kind: ObjectKind::Deployment, name };
-        let seen = observed.kubernetes.workloads.get(&object);
+        let seen = observed.kubernetes.deployment(&cluster, pool);
         let current = seen.map_or(pool.replicas, |seen| u32::try_from(seen.replicas).unwrap_or(0));
         let before = observed.histories.get(pool.label()).cloned().unwrap_or_default();
         let asked = load.as_ref().ok().map(|load| asked(pool, scaling, current, load));
@@ -138,23 +136,23 @@ pub fn load(observed: &Observed) -> Result<Load, String> {
         idle: BTreeMap::new(),
         complete: true,
     };
-    let pods: Vec<(&String, &PodSeen)> = observed.kubernetes.hasher_pods.iter().collect();
-    for (name, pod) in pods {
-        let record = nodes.iter().find(|(node, _)| node.as_str() == name).map(|(_, it)| it);
+    for (name, pod) in &observed.kubernetes.hasher_pods {
+        let node: Option<NodeId> = name.parse().ok();
+        let record = node.as_ref().and_then(|node| nodes.get(node));
         // A pod on its way out has still been offered work that others will be offered next.
         load.offered = load.offered.saturating_add(record.map_or(0, |record| record.offered));
         if !pod.ready || pod.terminating {
             continue;
         }
-        let weight = weights.iter().find(|(node, _)| node.as_str() == name).map(|(_, it)| it.get());
+        let weight = node.as_ref().and_then(|node| weights.get(node));
         let (Some(_), Some(weight)) = (record, weight) else {
             load.complete = false;
             continue;
         };
         let pool = pod.pool.clone().unwrap_or_default();
-        let counted = if weight == 0 { &mut load.idle } else { &mut load.serving };
+        let counted = if weight.is_drain() { &mut load.idle } else { &mut load.serving };
         *counted.entry(pool).or_default() += 1;
-        load.capacity = load.capacity.saturating_add(weight);
+        load.capacity = load.capacity.saturating_add(weight.get());
     }
     if load.capacity == 0 {
         return Err("no hasher has told its capacity".to_owned());

@@ -250,8 +250,7 @@ fn taken(
 fn deletes(wanted: &Validated, kubernetes: &KubernetesSeen) -> Vec<ObjectRef> {
     let interest = names::names_of_interest(wanted);
     let successors_serve = wanted.pools.iter().all(|pool| {
-        let name = names::deployment(&wanted.name, pool.name.as_deref());
-        let seen = kubernetes.workloads.get(&ObjectRef { kind: ObjectKind::Deployment, name });
+        let seen = kubernetes.deployment(&wanted.name, pool);
         seen.is_some_and(|seen| i64::from(seen.ready) >= i64::from(pool.replicas))
     });
     let token_prefix = names::token(&wanted.name, "");

@@ -7,7 +7,8 @@ use authcluster_contract::weights::Weight;
 use k8s_openapi::jiff::Timestamp;
 
 use super::autoscale::Histories;
-use super::topology;
+use super::validate::Pool;
+use super::{names, topology};
 use crate::api::AuthClusterStatus;
 
 /// Something that was read, or the reason why it could not be.
@@ -69,6 +70,15 @@ pub struct KubernetesSeen {
     pub owned: BTreeSet<ObjectRef>,
     /// Objects that have a name of ours and belong to someone else.
     pub foreign: BTreeSet<ObjectRef>,
+}
+
+impl KubernetesSeen {
+    /// The Deployment of a pool of the `AuthCluster` with this name, if it is there and ours.
+    #[must_use]
+    pub fn deployment(&self, cluster: &str, pool: &Pool) -> Option<&WorkloadSeen> {
+        let name = names::deployment(cluster, pool.name.as_deref());
+        self.workloads.get(&ObjectRef { kind: ObjectKind::Deployment, name })
+    }
 }
 
 /// The kinds of objects that the operator makes.

@@ -230,9 +230,8 @@ fn hashers_said(wanted: &Validated, observed: &Observed) -> Said {
 /// Whether every Deployment has replaced its pods by those of the latest revision.
 fn rolled_out(wanted: &Validated, observed: &Observed) -> bool {
     wanted.pools.iter().all(|pool| {
-        let name = super::names::deployment(&wanted.name, pool.name.as_deref());
-        let object = ObjectRef { kind: super::seen::ObjectKind::Deployment, name };
-        observed.kubernetes.workloads.get(&object).is_some_and(|seen| {
+        let seen = observed.kubernetes.deployment(&wanted.name, pool);
+        seen.is_some_and(|seen| {
             let replicas = i64::from(pool.replicas);
             seen.current
                 && i64::from(seen.replicas) == replicas

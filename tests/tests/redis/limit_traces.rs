@@ -13,6 +13,8 @@ use authcluster_tests::redis::{Options, RedisServers};
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, Value};
 
+use crate::dice::Dice;
+
 const STEPS: usize = 4_000;
 
 /// What a step may take: less than the shortest time to live that is left over, in milliseconds.
@@ -27,22 +29,7 @@ const CLOCK: &str = "local function now_us() return tonumber(redis.call('GET', '
      local function now_ms() return math.floor(now_us() / 1000) end\n\
      local function int(number) return string.format('%.0f', number) end\n";
 
-/// xorshift64*: the same trace for the same seed.
-struct Dice(u64);
-
 impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let number = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
-        usize::try_from(number).expect("31 bits") % sides
-    }
-
-    fn of<T: Clone>(&mut self, choices: &[T]) -> T {
-        choices[self.roll(choices.len())].clone()
-    }
-
     /// One to three rates, some of which are of another version of the configuration.
     fn rates(&mut self) -> Vec<Rate> {
         let rate = |(attempts, period_seconds)| Rate { attempts, period_seconds };

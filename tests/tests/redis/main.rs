@@ -7,6 +7,7 @@
     reason = "a test stops where it fails, and waits with real bounds"
 )]
 
+mod dice;
 mod harness;
 mod limit_traces;
 mod limits;

@@ -20,6 +20,8 @@ use authcluster_tests::redis::{Options, RedisServers};
 use redis::FromRedisValue;
 use redis::aio::MultiplexedConnection;
 
+use crate::dice::Dice;
+
 /// Steps of one trace.
 const STEPS: usize = 3_000;
 
@@ -55,22 +57,7 @@ const REPLIES: [&str; 16] = [
 const CLOCK_TEXT: &str = "local function now_ms() return tonumber(redis.call('GET', 'clock:{t}')) end\n\
      local function int(number) return string.format('%.0f', number) end\n";
 
-/// xorshift64*: the same trace for the same seed.
-struct Dice(u64);
-
 impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let number = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
-        usize::try_from(number).expect("31 bits") % sides
-    }
-
-    fn of<T: Clone>(&mut self, choices: &[T]) -> T {
-        choices[self.roll(choices.len())].clone()
-    }
-
     fn flip(&mut self) -> bool {
         self.roll(2) == 0
     }
