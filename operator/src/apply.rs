@@ -118,8 +118,8 @@ impl Error {
     }
 }
 
-/// Writes everything but the status. Goes on after failures where the parts do not depend on each
-/// other, and returns the first.
+/// Writes everything but the status, and says how many objects were changed. Goes on after failures where
+/// the parts do not depend on each other, and returns the first.
 ///
 /// # Errors
 /// See [`Error`].
@@ -128,7 +128,7 @@ pub async fn apply_plan(
     cluster: &AuthCluster,
     world: &World,
     plan: Plan,
-) -> Result<(), Error> {
+) -> Result<usize, Error> {
     let Plan {
         objects,
         secrets,
@@ -144,7 +144,9 @@ pub async fn apply_plan(
     let key = ClusterKey::of(cluster);
     let live = &world.live;
     let mut first = secrets::apply_secrets(context, &key, secrets, live).await;
-    first = first.and(kubernetes::apply_objects(context, objects, live).await);
+    let applied = kubernetes::apply_objects(context, objects, live).await;
+    let changed = *applied.as_ref().unwrap_or(&0);
+    first = first.and(applied.map(drop));
     first = first.and(kubernetes::delete_objects(context, &key, deletes, live).await);
     if let Some(replicas) = scale {
         first = first.and(scale::apply_scale(context, cluster, replicas).await);
@@ -155,7 +157,7 @@ pub async fn apply_plan(
     }
     first = first.and(weights::apply_weights(context, world, weights).boxed().await);
     events::apply_events(context, &key, &cluster.object_ref(&()), events).await;
-    first
+    first.map(|()| changed)
 }
 
 /// Takes one step on Redis, and counts it.

@@ -28,7 +28,7 @@ pub use next::{mend, next};
 pub use objects::Objects;
 pub use secrets::MissingSecret;
 pub use seen::{Known, KubernetesSeen, Observed};
-pub use status::{failed_status, first_status, invalid_status};
+pub use status::{changed_status, failed_status, first_status, invalid_status};
 pub use validate::{Invalid, Settings, Validated, validate};
 
 use std::collections::BTreeMap;

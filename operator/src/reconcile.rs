@@ -27,6 +27,10 @@ use crate::telemetry::Reason;
 /// that hangs must not keep its resource for ever.
 const PASS_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// After objects were changed, what becomes of them is looked at so soon, in milliseconds, even if no watch
+/// speaks.
+const AFTER_CHANGE_MS: u64 = 1_000;
+
 /// One pass, counted and logged.
 ///
 /// # Errors
@@ -79,11 +83,16 @@ async fn pass(context: &Context, key: &ClusterKey) -> Result<Action, Error> {
         Box::pin(observe_world(context, &cluster, &wanted)).await.map_err(Error::Observe)?;
     let mut plan = plan::next(&wanted, &world.observed, now);
     context.memory.scaled(key, std::mem::take(&mut plan.histories));
-    let (mut status, requeue_after_ms) = (plan.status.clone(), plan.requeue_after_ms);
+    let (mut status, mut requeue_after_ms) = (plan.status.clone(), plan.requeue_after_ms);
     let applied = apply_plan(context, &cluster, &world, plan).await;
     context.memory.applied(key, applied.as_ref().err().map(|error| chain(error)));
-    if let Err(error) = &applied {
-        status = plan::failed_status(status, &chain(error), now);
+    match &applied {
+        Err(error) => status = plan::failed_status(status, &chain(error), now),
+        Ok(0) => {}
+        Ok(changed) => {
+            status = plan::changed_status(status, *changed, now);
+            requeue_after_ms = requeue_after_ms.min(AFTER_CHANGE_MS);
+        }
     }
     apply_status(context, &cluster, &status).await.map_err(Error::Status)?;
     applied.map_err(Error::Apply)?;

@@ -316,7 +316,14 @@ impl Cluster {
     /// # Errors
     /// When the API server refuses.
     pub async fn touch(&self, mark: &str) -> anyhow::Result<()> {
-        let patch = json!({"metadata": {"annotations": {"tests.authcluster.dev/mark": mark}}});
+        self.patch(json!({"metadata": {"annotations": {"tests.authcluster.dev/mark": mark}}})).await
+    }
+
+    /// Changes the resource, by a merge patch.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub async fn patch(&self, patch: Value) -> anyhow::Result<()> {
         let api = self.api::<AuthCluster>();
         api.patch(Self::NAME, &PatchParams::default(), &Patch::Merge(patch)).await?;
         Ok(())

@@ -4,6 +4,7 @@
 pub mod compare;
 
 use std::fmt::Debug;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use k8s_openapi::NamespaceResourceScope;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
@@ -22,13 +23,13 @@ use crate::plan::Objects;
 use crate::plan::seen::{ObjectKind, ObjectRef};
 use compare::ANNOTATION_APPLIED;
 
-/// Applies what differs. Goes on after a failure, so that one refused object does not keep the others
-/// from being repaired, and returns the first.
+/// Applies what differs, and says how many that were. Goes on after a failure, so that one refused object
+/// does not keep the others from being repaired, and returns the first.
 pub(super) async fn apply_objects(
     context: &Context,
     objects: Objects,
     live: &Live,
-) -> Result<(), Error> {
+) -> Result<usize, Error> {
     let Objects {
         config_maps,
         secrets,
@@ -38,7 +39,7 @@ pub(super) async fn apply_objects(
         stateful_sets,
         deployments,
     } = objects;
-    let writer = Writer { context, live };
+    let writer = Writer { context, live, written: AtomicUsize::new(0) };
     // What pods refer to comes before the pods.
     let results = [
         writer.apply_all(ObjectKind::ServiceAccount, service_accounts).await,
@@ -49,7 +50,8 @@ pub(super) async fn apply_objects(
         writer.apply_all(ObjectKind::StatefulSet, stateful_sets).await,
         writer.apply_all(ObjectKind::Deployment, deployments).await,
     ];
-    results.into_iter().collect()
+    results.into_iter().collect::<Result<(), Error>>()?;
+    Ok(writer.written.into_inner())
 }
 
 /// Deletes what nothing asks for any more, in the version that was seen.
@@ -87,6 +89,7 @@ pub(super) async fn delete_objects(
 struct Writer<'a> {
     context: &'a Context,
     live: &'a Live,
+    written: AtomicUsize,
 }
 
 impl Writer<'_> {
@@ -137,6 +140,7 @@ impl Writer<'_> {
         let applied = guarded(self.context, api.patch(&object.name, &parameters, &patch)).await?;
         applied.map_err(|cause| Error::Apply { object: object.clone(), cause })?;
         self.context.metrics.wrote(kind_name(kind));
+        self.written.fetch_add(1, Ordering::Relaxed);
         info!(%object, why, "applied");
         Ok(())
     }

@@ -220,7 +220,13 @@ fn workloads(wanted: &Validated) -> BTreeMap<ObjectRef, WorkloadSeen> {
     let deployment = |pool: &validate::Pool| {
         let name = names::deployment(&wanted.name, pool.name.as_deref());
         let replicas = i32::try_from(pool.replicas).unwrap();
-        let seen = WorkloadSeen { current: true, replicas, updated: replicas, ready: replicas };
+        let seen = WorkloadSeen {
+            current: true,
+            replicas,
+            total: replicas,
+            updated: replicas,
+            ready: replicas,
+        };
         (object(ObjectKind::Deployment, &name), seen)
     };
     wanted.pools.iter().map(deployment).collect()

@@ -171,6 +171,8 @@ pub struct WorkloadSeen {
     pub current: bool,
     /// Pods asked for.
     pub replicas: i32,
+    /// Pods that are there, of whatever revision; those on their way out are not counted.
+    pub total: i32,
     /// Pods of the latest revision.
     pub updated: i32,
     /// Pods that are ready.

@@ -170,6 +170,30 @@ pub fn failed_status(
     status
 }
 
+/// `status`, after so many objects were changed: it was made from what was there before, so what becomes
+/// of them is not known. Someone who waits for `Ready` waits for the change.
+#[must_use]
+pub fn changed_status(
+    mut status: AuthClusterStatus,
+    changed: usize,
+    now: Timestamp,
+) -> AuthClusterStatus {
+    let ready = ConditionType::Ready.to_string();
+    let was_ready = status.conditions.iter().any(|it| it.type_ == ready && it.status == "True");
+    if changed == 0 || !was_ready {
+        return status;
+    }
+    let generation = status.observed_generation.unwrap_or_default();
+    let message = format!("changed {changed} objects; what becomes of them is not seen yet");
+    let said = [
+        (ConditionType::Ready, Said::no(Reason::Progressing, message.clone())),
+        (ConditionType::Reconciling, Said::yes(Reason::Progressing, message.clone())),
+    ];
+    status.conditions = write_conditions(&status.conditions, said, generation, now);
+    status.plan = Some(message);
+    status
+}
+
 /// The status that was written last, with some conditions said anew.
 fn again<const N: usize>(
     cluster: &AuthCluster,
@@ -235,6 +259,7 @@ fn rolled_out(wanted: &Validated, observed: &Observed) -> bool {
             let replicas = i64::from(pool.replicas);
             seen.current
                 && i64::from(seen.replicas) == replicas
+                && i64::from(seen.total) == replicas
                 && i64::from(seen.updated) == replicas
                 && i64::from(seen.ready) == replicas
         })

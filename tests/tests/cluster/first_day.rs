@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use authcluster_tests::cluster::{Cluster, OPERATOR_NAMESPACE};
 use authcluster_tests::eventually::eventually;
 use k8s_openapi::api::core::v1::Pod;
@@ -19,6 +20,7 @@ async fn a_resource_becomes_logins() -> anyhow::Result<()> {
     users_log_in(&cluster).await?;
     every_hasher_answers_for_every_user(&cluster).await?;
     callers_are_told_what_is_wrong(&cluster).await?;
+    a_change_is_ready_when_it_is_in_force(&cluster).await?;
     a_pass_that_finds_nothing_to_do_writes_nothing(&cluster).await?;
     cluster.remove().await
 }
@@ -139,6 +141,44 @@ async fn callers_are_told_what_is_wrong(cluster: &Cluster) -> anyhow::Result<()>
     assert_eq!(answer.status, 400, "{answer:?}");
     assert_eq!(answer.json()["code"], "malformed-request");
     assert!(answer.json()["detail"].as_str().unwrap().contains("line 1"), "{answer:?}");
+    Ok(())
+}
+
+/// Whoever waits for `Ready` after a change speaks to pods that know of it.
+async fn a_change_is_ready_when_it_is_in_force(cluster: &Cluster) -> anyhow::Result<()> {
+    let limits = json!([{"scope": "User", "attempts": 3, "periodSeconds": 3600}]);
+    cluster.patch(json!({"spec": {"rateLimits": limits}})).await?;
+    cluster.until_ready().await?;
+    let hashers = cluster.hashers().await?;
+    assert_eq!(hashers.len(), 3);
+    let mut codes = Vec::new();
+    for address in hashers.values().cycle().take(5) {
+        let body = json!({"username": "guessed", "password": "x", "encoded": null});
+        codes.push(cluster.post(*address, "/v1/login", body).await?.status);
+    }
+    assert_eq!(codes, [200, 200, 200, 429, 429]);
+    // What only a real cluster of three shards has, by a pod that does not hold it.
+    let encoded = cluster.hash("correct horse").await?;
+    let body = json!({
+        "username": "alice", "password": "correct horse", "encoded": encoded,
+        "session": {"data": "editor", "critical": true},
+    });
+    let login = cluster.post(cluster.service().await?, "/v1/login", body).await?;
+    let session = login.text("/session/id").with_context(|| format!("{login:?}"))?;
+    for address in hashers.values() {
+        assert!(cluster.is_active(*address, &session).await?);
+    }
+    let all = cluster
+        .post(
+            hashers.values().next().copied().unwrap(),
+            "/v1/sessions/revoke-all",
+            json!({"username": "alice"}),
+        )
+        .await?;
+    assert_eq!(all.status, 200, "{all:?}");
+    for address in hashers.values() {
+        assert!(!cluster.is_active(*address, &session).await?);
+    }
     Ok(())
 }
 

@@ -142,6 +142,7 @@ pub fn deployment_seen(deployment: &Deployment) -> WorkloadSeen {
     WorkloadSeen {
         current: status.observed_generation >= deployment.metadata.generation,
         replicas: spec.and_then(|spec| spec.replicas).unwrap_or(1),
+        total: status.replicas.unwrap_or(0),
         updated: status.updated_replicas.unwrap_or(0),
         ready: status.ready_replicas.unwrap_or(0),
     }
@@ -154,6 +155,7 @@ pub fn stateful_set_seen(set: &StatefulSet) -> WorkloadSeen {
     WorkloadSeen {
         current: status.observed_generation >= set.metadata.generation,
         replicas: set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
+        total: status.replicas,
         updated: status.updated_replicas.unwrap_or(0),
         ready: status.ready_replicas.unwrap_or(0),
     }

@@ -264,6 +264,7 @@ fn a_pool_that_is_gone_serves_until_the_others_do() {
                 let seen = crate::plan::seen::WorkloadSeen {
                     current: true,
                     replicas,
+                    total: replicas,
                     updated: replicas,
                     ready: replicas.min(ready),
                 };

@@ -136,13 +136,27 @@ fn hashers_are_available_when_all_serve_and_are_of_the_latest_revision() {
         HasherAvailable False PodsNotReady: 2 of 3 hashers serve: login-hasher-0: ImagePullBackOff: no such image
         waiting: 2 of 3 hashers serve: login-hasher-0: ImagePullBackOff: no such image"#]],
     );
+    check(
+        |_, observed| {
+            observed.kubernetes.hasher_pods.get_mut("login-hasher-2").unwrap().terminating = true;
+        },
+        expect![[r#"
+            Ready False PodsNotReady: waiting: 2 of 3 hashers serve
+            Reconciling True Progressing: waiting: 2 of 3 hashers serve
+            HasherAvailable False PodsNotReady: 2 of 3 hashers serve
+            waiting: 2 of 3 hashers serve"#]],
+    );
+}
+
+#[test]
+fn a_rollout_is_over_when_none_but_new_pods_are_left() {
     let workload = |seen: WorkloadSeen| {
         move |_: &Validated, observed: &mut Observed| {
             let name = object(ObjectKind::Deployment, "login-hasher");
             observed.kubernetes.workloads.insert(name, seen);
         }
     };
-    let three = WorkloadSeen { current: true, replicas: 3, updated: 3, ready: 3 };
+    let three = WorkloadSeen { current: true, replicas: 3, total: 3, updated: 3, ready: 3 };
     check(
         workload(WorkloadSeen { updated: 2, ..three.clone() }),
         expect![[r#"
@@ -159,8 +173,9 @@ fn hashers_are_available_when_all_serve_and_are_of_the_latest_revision() {
         HasherAvailable False Progressing: 3 of 3 hashers serve, some of an older revision
         waiting: 3 of 3 hashers serve, some of an older revision"#]],
     );
+    // Two of the new revision and one of the old are ready, and a third new one is not yet.
     check(
-        workload(WorkloadSeen { ready: 4, ..three }),
+        workload(WorkloadSeen { total: 4, ..three.clone() }),
         expect![[r#"
         Ready False Progressing: waiting: 3 of 3 hashers serve, some of an older revision
         Reconciling True Progressing: waiting: 3 of 3 hashers serve, some of an older revision
@@ -168,14 +183,12 @@ fn hashers_are_available_when_all_serve_and_are_of_the_latest_revision() {
         waiting: 3 of 3 hashers serve, some of an older revision"#]],
     );
     check(
-        |_, observed| {
-            observed.kubernetes.hasher_pods.get_mut("login-hasher-2").unwrap().terminating = true;
-        },
+        workload(WorkloadSeen { ready: 4, ..three }),
         expect![[r#"
-            Ready False PodsNotReady: waiting: 2 of 3 hashers serve
-            Reconciling True Progressing: waiting: 2 of 3 hashers serve
-            HasherAvailable False PodsNotReady: 2 of 3 hashers serve
-            waiting: 2 of 3 hashers serve"#]],
+        Ready False Progressing: waiting: 3 of 3 hashers serve, some of an older revision
+        Reconciling True Progressing: waiting: 3 of 3 hashers serve, some of an older revision
+        HasherAvailable False Progressing: 3 of 3 hashers serve, some of an older revision
+        waiting: 3 of 3 hashers serve, some of an older revision"#]],
     );
 }
 
@@ -355,6 +368,20 @@ fn figures_are_said_again_after_a_change_of_a_tenth_and_thirty_seconds() {
     assert_eq!(told(1000, None, 60), (1000, 0));
     assert_eq!(told(u64::MAX, Some(u64::MAX - 1), 60), (i64::MAX, 0));
     assert_eq!(told(u64::MAX, Some(5), 60), (5, 60));
+}
+
+#[test]
+fn what_was_just_changed_is_not_ready_before_it_was_seen() {
+    let wanted = wanted("");
+    let settled = settled(&wanted).previous.unwrap();
+    let changed = changed_status(settled.clone(), 2, after(5));
+    expect![[r#"
+        Ready False Progressing: changed 2 objects; what becomes of them is not seen yet
+        Reconciling True Progressing: changed 2 objects; what becomes of them is not seen yet"#]]
+    .assert_eq(&said(&changed).lines().take(2).collect::<Vec<_>>().join("\n"));
+    assert_eq!(changed_status(settled.clone(), 0, after(5)), settled, "nothing was changed");
+    let failed = failed_status(settled, "no answer", after(5));
+    assert_eq!(changed_status(failed.clone(), 2, after(6)), failed, "the cause stays");
 }
 
 #[test]
