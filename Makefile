@@ -92,8 +92,9 @@ crd: ## Writes crds/authclusters.yaml and the chart's copy again, from the types
 	$(CARGO) run --quiet --locked --package authcluster-operator --bin operator -- crd > crds/authclusters.yaml
 	cp crds/authclusters.yaml charts/authcluster/crds/
 
-golden: ## Writes the objects that samples become again, for review.
-	UPDATE_EXPECT=1 $(CARGO) test --quiet --locked --package authcluster-operator --lib plan::preview
+golden: ## Writes again, for review, the objects that samples become and the pages that are made from code.
+	UPDATE_EXPECT=1 $(CARGO) test --quiet --locked --package authcluster-operator --lib -- plan::preview api::catalogue telemetry
+	UPDATE_EXPECT=1 $(CARGO) test --quiet --locked --package authcluster-hasher --lib -- telemetry::reference
 
 simulate: ## Simulates the routing next to an oracle, prints the table and writes it into hasher/ROUTING.md.
 	UPDATE_EXPECT=1 $(CARGO) test --quiet --locked --package authcluster-tests --test simulation the_table -- --nocapture

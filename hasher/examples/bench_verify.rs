@@ -43,6 +43,8 @@ async fn main() -> anyhow::Result<()> {
     let mut config = HasherConfig { lanes: Some(1), ..HasherConfig::default() };
     config.listen.api.set_port(0);
     config.listen.admin.set_port(0);
+    // One user asks for all of them.
+    config.routing.jobs_per_user_max = u32::try_from(AT_ONCE)?;
     let pod = start::start(&config, "bench".parse()?).await?;
     let base = format!("http://{}/v1", pod.api);
     let client = reqwest::Client::new();

@@ -1,5 +1,5 @@
 //! What verifying stored hashes is priced at, next to what it takes: the table in
-//! `policy/pricing/steps.rs` is measured and checked with this.
+//! `policy/pricing/rates.rs` is measured and checked with this.
 //!
 //! `cargo run --release -p authcluster-hasher --example price_formats`
 //!
@@ -17,6 +17,8 @@ use authcluster_contract::secret::Password;
 use authcluster_hasher::clock;
 use authcluster_hasher::engine::{Arena, compute};
 use authcluster_hasher::formats::{Bounds, Stored};
+use authcluster_hasher::policy::pricing::rates::Rates;
+use authcluster_hasher::policy::rehash::Policy;
 use authcluster_hasher::work::Job;
 
 /// One of each function, at a cost that takes some milliseconds or more.
@@ -41,13 +43,15 @@ const TURNS: usize = 9;
 
 const COST: Cost = Cost { memory_kib: 19 << 10, iterations: 2, parallelism: 1 };
 
+const POLICY: Policy = Policy { cost: COST, pepper: None };
+
 fn main() -> anyhow::Result<()> {
     let mut arena = Arena::new(COST.memory_kib)?;
     let password = || Password::from_bytes(b"password1234".to_vec());
     println!("{:>12} {:>8} {:>9} {:>6}  hash", "ns", "units", "ns/unit", "ratio");
     for encoded in HASHES {
         let stored = Arc::new(Stored::parse(encoded, &Bounds::default()).context(encoded)?);
-        let argon2id = Job::Hash { password: password()?, cost: COST };
+        let argon2id = Job::Hash { password: password()?, policy: POLICY };
         let verify = Job::Verify { password: password()?, stored };
         let (mut own, mut others) = (Vec::new(), Vec::new());
         for _ in 0..TURNS {
@@ -55,7 +59,8 @@ fn main() -> anyhow::Result<()> {
             others.push(time_ns(&verify, &mut arena)?);
         }
         let unit = median(own) / 38.0;
-        let (ns, units) = (median(others), verify.units().0);
+        let units = Rates::nominal().quote(verify.demand()).units.0;
+        let ns = median(others);
         let each = ns / units as f64;
         println!("{ns:>12.0} {units:>8} {each:>9.0} {:>6.2}  {encoded:.40}", each / unit);
     }

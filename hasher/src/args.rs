@@ -1,5 +1,6 @@
 //! The command line and the environment. The only reader of both.
 
+mod calibrate;
 mod load;
 
 use std::net::{IpAddr, SocketAddr};
@@ -9,10 +10,12 @@ use anyhow::Context as _;
 use authcluster_contract::config::HasherConfig;
 use authcluster_contract::limits::LANES_MAX;
 use authcluster_contract::node::NodeId;
+use authcluster_contract::pepper::{KeyId, PepperFolder};
 use clap::{Args, Parser, Subcommand};
 
 use crate::telemetry::LogFormat;
 
+pub use self::calibrate::CalibrateArgs;
 pub use self::load::LoadArgs;
 
 /// Argon2id hash and verify over HTTP.
@@ -39,12 +42,17 @@ pub enum Command {
     /// Nothing of salt or digest is shown. Exit code 0 = all of them are verified here, 1 = some are
     /// not, 2 = error.
     Inspect(InspectArgs),
+    /// Wrap the old hashes of a user table in Argon2id, without anyone's password. Killed and started again, it
+    /// goes on where it was. Exit code 0 = every row was answered, whatever the answer, 2 = error.
+    Wrap(WrapArgs),
     /// List the formats of stored hashes that are verified.
     Formats(FormatsArgs),
     /// Print the Redis keys of a username.
     Key(KeyArgs),
     /// Measure this machine's hashes per second, next to the argon2 crate.
     Bench(BenchArgs),
+    /// Propose Argon2id parameters for this machine: the most memory that there is time and room for.
+    Calibrate(CalibrateArgs),
     /// Send requests to pods at a given rate, and measure how they are answered.
     Load(Box<LoadArgs>),
 }
@@ -95,6 +103,12 @@ pub struct PolicyArgs {
     /// Argon2 lanes.
     #[arg(long, default_value_t = 1)]
     pub parallelism: u32,
+    /// Folder of peppers: one file each, named for its key id, with 16 random bytes or more in base64.
+    #[arg(long, value_name = "FOLDER", requires = "pepper")]
+    pub peppers: Option<PathBuf>,
+    /// Key id of the pepper that new hashes are made with.
+    #[arg(long, value_name = "KEY-ID", requires = "peppers")]
+    pub pepper: Option<KeyId>,
 }
 
 /// Of `verify`.
@@ -112,6 +126,9 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "N", requires = "batch",
           value_parser = clap::value_parser!(u32).range(1..=i64::from(LANES_MAX)))]
     pub lanes: Option<u32>,
+    /// Folder of peppers, for hashes that were made with one.
+    #[arg(long, value_name = "FOLDER")]
+    pub peppers: Option<PathBuf>,
 }
 
 /// Of `inspect`.
@@ -123,6 +140,28 @@ pub struct InspectArgs {
     #[arg(long)]
     pub json: bool,
     /// What a hash is compared with.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+}
+
+/// Of `wrap`.
+#[derive(Debug, Args)]
+pub struct WrapArgs {
+    /// Rows of JSON, one a line, with `encoded`.
+    #[arg(long = "in", value_name = "FILE")]
+    pub input: PathBuf,
+    /// Where the same rows go, in the same order: `encoded` is the wrapped hash, `replaces` the old one, and
+    /// `outcome` is `wrapped` or an error code of the API. FILE.state is there until it is done.
+    #[arg(long = "out", value_name = "FILE", required_unless_present = "dry_run")]
+    pub output: Option<PathBuf>,
+    /// Write nothing: say which formats there are, what would be refused and why, and how long it takes.
+    #[arg(long, conflicts_with = "output")]
+    pub dry_run: bool,
+    /// Hashing threads [default: one for each CPU].
+    #[arg(long, visible_alias = "jobs", value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(LANES_MAX)))]
+    pub lanes: Option<u32>,
+    /// What the hashes are wrapped in.
     #[command(flatten)]
     pub policy: PolicyArgs,
 }
@@ -178,6 +217,15 @@ pub struct BenchArgs {
     /// Print JSON instead of a table.
     #[arg(long)]
     pub json: bool,
+}
+
+impl PolicyArgs {
+    /// The folder and the current pepper, which come together.
+    #[must_use]
+    pub fn pepper_folder(&self) -> Option<PepperFolder> {
+        let folder = self.peppers.clone()?;
+        Some(PepperFolder { folder, current: self.pepper })
+    }
 }
 
 impl ServeArgs {

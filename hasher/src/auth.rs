@@ -67,14 +67,7 @@ impl Caller {
     /// A realm that is none.
     pub fn everyone(realm: &str) -> Result<Self, ClientsError> {
         let realm = Realm::new(realm).map_err(|_| ClientsError::DefaultRealm)?;
-        let scopes = vec![
-            Scope::Hash,
-            Scope::Verify,
-            Scope::Login,
-            Scope::Sessions,
-            Scope::Nodes,
-            Scope::Limits,
-        ];
+        let scopes = Scope::ALL.into();
         Ok(Self { name: "local".into(), realm, units_per_second: None, scopes })
     }
 }
@@ -112,6 +105,14 @@ impl Auth {
     /// # Errors
     /// [`Code::Unauthenticated`] or [`Code::Forbidden`].
     pub fn caller(&self, headers: &HeaderMap, scope: Scope) -> Result<Caller, ApiError> {
+        self.caller_of_any(headers, &[scope])
+    }
+
+    /// The caller of a request, if it may do one of these.
+    ///
+    /// # Errors
+    /// As [`Self::caller`].
+    pub fn caller_of_any(&self, headers: &HeaderMap, scopes: &[Scope]) -> Result<Caller, ApiError> {
         let known = self.0.load();
         let caller = match &**known {
             Known::Everyone(caller) => caller,
@@ -129,10 +130,11 @@ impl Auth {
                 })?
             }
         };
-        if caller.scopes.contains(&scope) {
+        if scopes.iter().any(|scope| caller.scopes.contains(scope)) {
             Ok(caller.clone())
         } else {
-            let detail = format!("caller {} lacks the scope {scope:?}", caller.name);
+            let scopes: Vec<String> = scopes.iter().map(|scope| format!("{scope:?}")).collect();
+            let detail = format!("caller {} lacks the scope {}", caller.name, scopes.join(" or "));
             Err(ApiError::new(Code::Forbidden, detail))
         }
     }

@@ -3,7 +3,7 @@
 //! Time is Tokio's, so that a test that pauses it pauses everything; a lane's thread, which is
 //! outside of Tokio, reads the same clock of the system.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The present moment, on a clock that never goes back.
 #[must_use]
@@ -19,6 +19,20 @@ pub fn now() -> Instant {
 pub fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Time that a CPU has spent on this thread, which no other process adds to.
+#[must_use]
+pub fn thread_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
+/// Time that CPUs have spent on all threads of this process.
+#[must_use]
+pub fn process_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 /// The system has no randomness to give.

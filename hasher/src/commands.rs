@@ -2,10 +2,14 @@
 //! where other users of the machine could read them.
 
 mod batch;
+mod calibrate;
 mod formats;
 mod inspect;
+mod rows;
+mod wrap;
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::path::Path;
 
 use anyhow::Context as _;
 use authcluster_contract::config::HasherConfig;
@@ -22,12 +26,17 @@ use crate::args::{BenchArgs, KeyArgs, PolicyArgs, ServeArgs, VerifyArgs};
 use crate::bench::{USUAL, Wanted, measure};
 use crate::engine::{Arena, compute};
 use crate::formats::{Bounds, Stored};
-use crate::start::{Running, default_lanes, start_at, user_keys};
+use crate::policy::rehash::Policy;
+use crate::start::{
+    Place, Running, default_lanes, peppers, peppers_and_current, start_at, user_keys,
+};
 use crate::telemetry::start_logs;
 use crate::work::{Job, Outcome};
 
+pub use self::calibrate::calibrate;
 pub use self::formats::formats;
 pub use self::inspect::inspect;
+pub use self::wrap::wrap;
 
 /// `hasher serve`: until SIGTERM or SIGINT.
 ///
@@ -40,7 +49,12 @@ pub fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let running = start_at(&config, args.node_name.clone(), args.pod_ip).await?;
+        let place = Place {
+            node: args.node_name.clone(),
+            pod_ip: args.pod_ip,
+            config_file: args.config.clone(),
+        };
+        let running = start_at(&config, place).await?;
         say_where(&running, &config)?;
         tokio::select! {
             _ = terminate.recv() => {}
@@ -88,18 +102,28 @@ fn say_where(running: &Running, config: &HasherConfig) -> anyhow::Result<()> {
 /// # Errors
 /// No password, a policy out of bounds, or no memory.
 pub fn hash(args: &PolicyArgs) -> anyhow::Result<()> {
-    let policy = Argon2idPolicy {
-        memory_mib: args.memory_mib,
-        iterations: args.iterations,
-        parallelism: args.parallelism,
-    };
-    let cost = policy.checked()?;
-    let password = read_password()?;
-    let (outcome, _) = compute(&Job::Hash { password, cost }, &mut Arena::new(cost.memory_kib)?)?;
+    let (policy, _) = policy(args)?;
+    let mut arena = Arena::new(policy.cost.memory_kib)?;
+    let (outcome, _) = compute(&Job::Hash { password: read_password()?, policy }, &mut arena)?;
     if let Outcome::Hashed(encoded) = outcome {
         writeln!(std::io::stdout().lock(), "{encoded}")?;
     }
     Ok(())
+}
+
+/// What new hashes are made with, and the stored ones that can be worked on.
+fn policy(args: &PolicyArgs) -> anyhow::Result<(Policy, Bounds)> {
+    let PolicyArgs { memory_mib, iterations, parallelism, .. } = *args;
+    let cost = Argon2idPolicy { memory_mib, iterations, parallelism }.checked()?;
+    let peppers = args.pepper_folder().as_ref().map(peppers_and_current).transpose()?;
+    let (peppers, pepper) = peppers.unwrap_or_default();
+    Ok((Policy { cost, pepper }, Bounds { peppers, ..Bounds::default() }))
+}
+
+/// The stored hashes that can be worked on with the peppers of a folder.
+fn bounds(folder: Option<&Path>) -> anyhow::Result<Bounds> {
+    let peppers = folder.map(peppers).transpose()?.unwrap_or_default();
+    Ok(Bounds { peppers, ..Bounds::default() })
 }
 
 /// The smallest arena there is: eight blocks.
@@ -110,13 +134,14 @@ const ARENA_KIB_MIN: u32 = 8;
 /// # Errors
 /// No password, a hash that cannot be worked on, or a file that cannot be read.
 pub fn verify(args: &VerifyArgs) -> anyhow::Result<bool> {
+    let bounds = bounds(args.peppers.as_deref())?;
     let Some(encoded) = &args.encoded else {
         let file = args.batch.as_deref().context("neither a hash nor a file")?;
-        batch::verify(file, args.lanes.unwrap_or_else(default_lanes))?;
+        batch::verify(file, args.lanes.unwrap_or_else(default_lanes), &bounds)?;
         return Ok(true);
     };
-    let stored = Arc::new(Stored::parse(encoded, &Bounds::default())?);
-    let mut arena = Arena::new(stored.usual_demand().arena_kib.max(ARENA_KIB_MIN))?;
+    let stored = Arc::new(Stored::parse(encoded, &bounds)?);
+    let mut arena = Arena::new(stored.usual_demand().arena_kib().max(ARENA_KIB_MIN))?;
     let password = read_password()?;
     let (outcome, _) = compute(&Job::Verify { password, stored }, &mut arena)?;
     let matches = outcome == Outcome::Verified(true);

@@ -14,9 +14,10 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use crate::clock::{self, RandomError};
-use crate::formats::argon2::{Argon2Hash, OUTPUT_BYTES, SALT_BYTES, Version};
-use crate::formats::{Parsed, Stored, argon2, nfc};
+use crate::formats::argon2::{Argon2Hash, OUTPUT_BYTES, SALT_BYTES, Salt, Version};
+use crate::formats::{Parsed, Pepper, Stored, argon2, nfc};
 use crate::policy::pricing::steps::Demand;
+use crate::policy::rehash::Policy;
 use crate::work::{Job, Outcome};
 
 /// The memory of one computation, on huge pages where the system offers them. Touched as it is made,
@@ -61,7 +62,7 @@ impl Arena {
     /// Whether a computation of this kind fits.
     #[must_use]
     pub fn fits(&self, demand: Demand) -> bool {
-        demand.arena_kib <= self.0.capacity_kib()
+        demand.arena_kib() <= self.0.capacity_kib()
     }
 }
 
@@ -70,29 +71,26 @@ impl Arena {
 ///
 /// # Errors
 /// See [`EngineError`].
-pub fn compute(job: &Job, arena: &mut Arena) -> Result<(Outcome, u64), EngineError> {
+pub fn compute(job: &Job, arena: &mut Arena) -> Result<(Outcome, u32), EngineError> {
     let mut large;
     let demand = job.demand();
     let arena = if arena.fits(demand) {
         arena
     } else {
-        large = Arena::new(demand.arena_kib)?;
+        large = Arena::new(demand.arena_kib())?;
         &mut large
     };
     match job {
-        Job::Hash { password, cost } => {
-            let salt = clock::random_bytes::<SALT_BYTES>().map_err(EngineError::Salt)?;
-            let mut hash = Argon2Hash {
-                variant: argon2::Variant::Id,
-                version: Version::V0x13,
-                cost: *cost,
-                salt: salt.to_vec(),
-                output: vec![0; OUTPUT_BYTES],
-            };
+        Job::Hash { password, policy } => {
             let composed = nfc(password);
             let bytes = composed.as_deref().map_or(password.expose(), Vec::as_slice);
-            hash.output = fill(&hash, bytes, arena)?.to_vec();
+            let hash = new_hash(policy, bytes, new_salt()?, arena)?;
             Ok((Outcome::Hashed(hash.encode()), 1))
+        }
+        Job::Wrap { legacy, policy, salt } => {
+            let salt = salt.map_or_else(new_salt, Ok)?;
+            let hash = new_hash(policy, legacy.digest(), salt, arena)?;
+            Ok((Outcome::Hashed(legacy.wrapped(&hash)), 1))
         }
         Job::Verify { password, stored } => {
             let mut tries = 0;
@@ -108,10 +106,42 @@ pub fn compute(job: &Job, arena: &mut Arena) -> Result<(Outcome, u64), EngineErr
     }
 }
 
+fn new_salt() -> Result<Salt, EngineError> {
+    clock::random_bytes::<SALT_BYTES>().map_err(EngineError::Salt)
+}
+
+fn new_hash(
+    policy: &Policy,
+    password: &[u8],
+    salt: Salt,
+    arena: &mut Arena,
+) -> Result<Argon2Hash, EngineError> {
+    let mut hash = Argon2Hash {
+        variant: argon2::Variant::Id,
+        version: Version::V0x13,
+        cost: policy.cost,
+        pepper: policy.pepper.clone(),
+        salt: salt.to_vec(),
+        output: vec![0; OUTPUT_BYTES],
+    };
+    hash.output = fill(&hash, password, arena)?.to_vec();
+    Ok(hash)
+}
+
 fn matches(stored: &Stored, password: &[u8], arena: &mut Arena) -> Result<bool, EngineError> {
     match stored.parsed() {
         Parsed::Argon2(hash) => Ok(fill(hash, password, arena)?.ct_eq(&hash.output).into()),
         Parsed::Legacy(hash) => Ok(hash.matches(password)),
+        Parsed::Wrapped(wrapped) => {
+            let mut matches = false;
+            for digest in wrapped.legacy.digests(password) {
+                let output = fill(&wrapped.hash, &digest, arena)?;
+                let same: bool = output.ct_eq(&wrapped.hash.output).into();
+                // Of the length that the setting has room for: a setting that was cut is another one.
+                matches |= same & (digest.len() == wrapped.legacy.stored().len());
+            }
+            Ok(matches)
+        }
     }
 }
 
@@ -135,8 +165,9 @@ fn fill(
     let mut output = Zeroizing::new(vec![0; hash.output.len()]);
     let tag_bytes = u32::try_from(output.len()).unwrap_or(u32::MAX);
     let params = Params::new(variant, version, cost, tag_bytes).map_err(EngineError::Compute)?;
-    hash_into(&params, &Input::new(password, &hash.salt), &mut arena.0, &mut output)
-        .map_err(EngineError::Compute)?;
+    let secret = hash.pepper.as_ref().map_or(&[] as &[u8], Pepper::expose);
+    let input = Input { secret, ..Input::new(password, &hash.salt) };
+    hash_into(&params, &input, &mut arena.0, &mut output).map_err(EngineError::Compute)?;
     Ok(output)
 }
 

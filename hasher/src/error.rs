@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
 use crate::clock::RandomError;
-use crate::formats::FormatError;
+use crate::formats::{FormatError, NotWrappable};
 use crate::limits::{AddressError, LimitHeaders, Throttled};
 use crate::store::StoreError;
 use crate::telemetry::chain;
@@ -69,10 +69,33 @@ impl ApiError {
         }
     }
 
+    /// The store of migrations does not answer.
+    pub fn migrations_unavailable(cause: StoreError) -> Self {
+        let detail = "the store of migrations cannot be reached; what was written stands";
+        Self {
+            cause: Some(Box::new(cause)),
+            retry_after: Some(Duration::from_secs(1)),
+            ..Self::new(Code::MigrationsUnavailable, detail)
+        }
+    }
+
     /// The same, with what it says of the rates.
     #[must_use]
     pub fn with_limits(self, limits: LimitHeaders) -> Self {
         Self { limits, ..self }
+    }
+
+    /// What the caller is told.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Says the cause in the log, of an error that does not become an answer of its own.
+    pub fn log_cause(&self, what: &str) {
+        if let Some(cause) = &self.cause {
+            tracing::error!(code = self.code.as_str(), cause = chain(cause.as_ref()), "{what}");
+        }
     }
 
     /// What the caller sees of the kind.
@@ -103,8 +126,15 @@ impl From<FormatError> for ApiError {
         let code = match error {
             FormatError::Unsupported(_) => Code::UnsupportedFormat,
             FormatError::CostOutOfBounds { .. } => Code::CostOutOfBounds,
+            FormatError::NoPepper(_) => return pepper_unavailable(error),
         };
         Self::new(code, error.to_string())
+    }
+}
+
+impl From<NotWrappable> for ApiError {
+    fn from(error: NotWrappable) -> Self {
+        Self::new(Code::NotWrappable, error.to_string())
     }
 }
 
@@ -168,6 +198,17 @@ impl From<StoreError> for ApiError {
             retry_after: Some(Duration::from_secs(1)),
             ..Self::new(Code::SessionsUnavailable, detail)
         }
+    }
+}
+
+/// Neither yes nor no, as of a session whose key is missing; it is in the log, because only the team that
+/// has the pepper can help.
+fn pepper_unavailable(error: FormatError) -> ApiError {
+    let detail = format!("{error}; nothing was verified, and the password may well be right");
+    ApiError {
+        cause: Some(Box::new(error)),
+        retry_after: Some(Duration::from_secs(1)),
+        ..ApiError::new(Code::PepperUnavailable, detail)
     }
 }
 

@@ -6,29 +6,34 @@
 mod inspect;
 mod limits;
 mod login;
+mod migrate;
+mod nobody;
 mod password;
 mod session;
+mod wrap;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use authcluster_contract::config::Sessions;
-use authcluster_contract::cost::Cost;
+use authcluster_contract::config::{Migration, Sessions};
 use authcluster_contract::http::{BreakerState, BreakerView, NodeView, NodesReply};
 use authcluster_contract::node::NodeId;
 use authcluster_contract::user::UserKeyMaker;
 use authcluster_contract::weights::Weight;
 
 pub use self::login::LoginAnswer;
+pub use self::nobody::{Nobody, NobodyError};
 use crate::auth::Caller;
 use crate::clock;
 use crate::error::ApiError;
-use crate::formats::argon2::{Argon2Hash, OUTPUT_BYTES, SALT_BYTES, Variant, Version};
-use crate::formats::{Bounds, Stored};
+use crate::formats::Bounds;
 use crate::limits::Limiter;
+use crate::live::LiveSettings;
 use crate::policy::breaker::State;
+use crate::policy::pricing::Quote;
+use crate::policy::rehash::Policy;
 use crate::store::Store;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Tasks};
 use crate::work::{Job, Known, Offered, Outcome, Work};
 
 pub use self::inspect::describe;
@@ -49,31 +54,20 @@ pub struct Service {
     pub keys: UserKeyMaker,
     /// This pod.
     pub node: NodeId,
-    /// What a new hash costs.
-    pub cost: Cost,
+    /// What a new hash is made with.
+    pub policy: Policy,
     /// What a stored hash may cost.
     pub bounds: Bounds,
     /// How long sessions live.
     pub sessions: Sessions,
-    /// Time that a request may take.
-    pub deadline: Duration,
+    /// Settings that change while it runs.
+    pub live: LiveSettings,
     /// Worked on when there is no such user.
-    pub nobody: Arc<Stored>,
-}
-
-/// A stored hash of this cost that no password matches, because its output is random.
-///
-/// # Errors
-/// The system has no randomness to give.
-pub fn nobody(cost: Cost, bounds: &Bounds) -> Result<Stored, ApiError> {
-    let hash = Argon2Hash {
-        variant: Variant::Id,
-        version: Version::V0x13,
-        cost,
-        salt: clock::random_bytes::<SALT_BYTES>()?.to_vec(),
-        output: clock::random_bytes::<OUTPUT_BYTES>()?.to_vec(),
-    };
-    Ok(Stored::parse(&hash.encode(), bounds)?)
+    pub nobody: Nobody,
+    /// How users move from old hashes to new ones.
+    pub migration: Migration,
+    /// Where locks are given back.
+    pub tasks: Tasks,
 }
 
 impl Service {
@@ -81,13 +75,15 @@ impl Service {
     /// the configured one.
     #[must_use]
     pub fn deadline(&self, given: Option<Duration>) -> Instant {
-        clock::now() + given.map_or(self.deadline, |given| given.min(self.deadline))
+        let most = Duration::from_millis(u64::from(self.live.current().routing.deadline_ms));
+        clock::now() + given.map_or(most, |given| given.min(most))
     }
 
     /// Counts what a caller asks for, unless that is more than it may.
     fn offer(&self, caller: &Caller, job: Job) -> Result<Job, ApiError> {
-        self.limits.spend(caller, job.units())?;
-        self.offered.add(job.units());
+        let Quote { units, .. } = self.work.quote(job.demand()).times(job.tries_max());
+        self.limits.spend(caller, units)?;
+        self.offered.add(units);
         Ok(job)
     }
 

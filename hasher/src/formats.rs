@@ -8,6 +8,7 @@
 pub mod argon2;
 pub mod bounds;
 pub mod page;
+pub mod pepper;
 pub mod registry;
 
 mod aspnet;
@@ -30,6 +31,7 @@ mod sha_crypt;
 mod sun_md5;
 mod text;
 mod unusable;
+mod wrapped;
 mod yescrypt;
 
 use std::fmt;
@@ -37,6 +39,7 @@ use std::sync::Arc;
 
 use authcluster_contract::formats::Scheme;
 use authcluster_contract::limits::ENCODED_BYTES_MAX;
+use authcluster_contract::pepper::KeyId;
 use authcluster_contract::secret::Password;
 use subtle::ConstantTimeEq as _;
 use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quick};
@@ -44,8 +47,11 @@ use zeroize::Zeroizing;
 
 use self::argon2::Argon2Hash;
 pub use self::bounds::{Accept, Bounds};
+pub use self::pepper::{Pepper, Peppers};
 pub use self::registry::Format;
-use crate::policy::pricing::steps::{Demand, Steps, units};
+pub use self::wrapped::{NotWrappable, Wrappable, Wrapped};
+use crate::policy::pricing::rates::Rates;
+use crate::policy::pricing::steps::{Demand, Steps};
 
 /// The length that a password is priced at when it is not known, in bytes.
 const USUAL_PASSWORD_BYTES: usize = 16;
@@ -74,6 +80,8 @@ pub enum Parsed {
     Argon2(Argon2Hash),
     /// Everything that is only verified, never made.
     Legacy(Arc<dyn Legacy>),
+    /// Argon2id over one of those.
+    Wrapped(Wrapped),
 }
 
 /// A stored hash of a function that new hashes are not made with.
@@ -86,8 +94,31 @@ pub trait Legacy: Send + Sync + 'static {
         0
     }
 
-    /// Whether this is the password: all of the work, and a comparison in constant time.
-    fn matches(&self, password: &[u8]) -> bool;
+    /// What the function gives for this password: all of the work. More than one where the string does not say
+    /// which function it was; an empty one where the function has no answer, which matches nothing.
+    fn digests(&self, password: &[u8]) -> Vec<Zeroizing<Vec<u8>>>;
+
+    /// How many [`Self::digests`] there may be.
+    fn ways(&self) -> usize {
+        1
+    }
+
+    /// What is stored of it.
+    fn stored(&self) -> &[u8];
+
+    /// Whether this is the password, compared in constant time.
+    fn matches(&self, password: &[u8]) -> bool {
+        let digests = self.digests(password);
+        digests.iter().fold(false, |matches, digest| {
+            matches | (!digest.is_empty() & equal(digest, self.stored()))
+        })
+    }
+
+    /// Whether the function looks at all of this password. Where it does not, others match as well, and
+    /// which of them was set is not known.
+    fn counts_all_of(&self, _password: &[u8]) -> bool {
+        true
+    }
 
     /// The parameters, by their names in the format; never salt or digest.
     fn parameters(&self) -> Vec<(&'static str, String)>;
@@ -111,6 +142,9 @@ pub enum FormatError {
         /// The largest value allowed here.
         max: u64,
     },
+    /// To verify without its pepper is to verify something else.
+    #[error("the stored hash was made with pepper {0}, which is not here")]
+    NoPepper(KeyId),
 }
 
 /// What a reader answers to a string of another format.
@@ -141,7 +175,9 @@ impl Stored {
                     let stored = Self { encoded: encoded.to_owned(), format, read };
                     return stored.within(bounds);
                 }
-                Err(cost @ FormatError::CostOutOfBounds { .. }) => return Err(cost),
+                Err(known @ (FormatError::CostOutOfBounds { .. } | FormatError::NoPepper(_))) => {
+                    return Err(known);
+                }
                 Err(reason) if why == OTHER => why = reason,
                 Err(FormatError::Unsupported(_)) => {}
             }
@@ -154,8 +190,10 @@ impl Stored {
         let demand = self.demand(USUAL_PASSWORD_BYTES);
         let out =
             |parameter, value, max| FormatError::CostOutOfBounds { parameter, value, min: 1, max };
-        if demand.units > bounds.units_max {
-            return Err(out("units of work", demand.units.0, bounds.units_max.0));
+        // By the table and not by what this pod measured: what one pod accepts, each one does.
+        let units = Rates::nominal().quote(demand).units;
+        if units > bounds.units_max {
+            return Err(out("units of work", units.0, bounds.units_max.0));
         }
         let (memory_kib, max_kib) = (demand.memory_kib(), bounds.memory_kib_max);
         if memory_kib > max_kib {
@@ -187,11 +225,22 @@ impl Stored {
     pub fn demand(&self, password_bytes: usize) -> Demand {
         match &self.read.parsed {
             Parsed::Argon2(hash) => hash.cost.into(),
+            Parsed::Wrapped(hash) => hash.demand(password_bytes),
             Parsed::Legacy(hash) => Demand {
-                units: units(hash.steps(password_bytes)),
-                arena_kib: 0,
+                argon2: None,
+                steps: Some(hash.steps(password_bytes)),
                 heap_kib: hash.memory_kib(),
             },
+        }
+    }
+
+    /// Whether its function looks at all of this password; see [`Legacy::counts_all_of`].
+    #[must_use]
+    pub fn counts_all_of(&self, password: &[u8]) -> bool {
+        match &self.read.parsed {
+            Parsed::Argon2(_) => true,
+            Parsed::Legacy(hash) => hash.counts_all_of(password),
+            Parsed::Wrapped(hash) => hash.legacy.counts_all_of(password),
         }
     }
 
@@ -207,6 +256,7 @@ impl Stored {
         match &self.read.parsed {
             Parsed::Argon2(hash) => hash.parameters(),
             Parsed::Legacy(hash) => hash.parameters(),
+            Parsed::Wrapped(hash) => hash.parameters(),
         }
     }
 

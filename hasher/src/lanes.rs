@@ -17,7 +17,8 @@ use tokio::sync::oneshot;
 use self::queue::{Queue, Waiting};
 use crate::engine::EngineError;
 use crate::policy::admission::{Ask, Decision, admit, wait};
-use crate::policy::pricing::Price;
+use crate::policy::pricing::rates::Rates;
+use crate::policy::pricing::{Price, Quote};
 use crate::work::{Job, Outcome, Refused, Terms, Who, WorkError};
 
 /// A lane that had nothing to do for so long wipes its arena. A login storm has no such pauses, so
@@ -48,6 +49,17 @@ pub struct Done {
     pub unwanted: Units,
 }
 
+/// Time of lanes since they started: of a lane that is always busy and has a CPU to itself, both grow as
+/// the clock does. What is missing to `busy` is work that did not come, and what is missing to `cpu` was
+/// somebody else's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// With a job, by the clock, all lanes together.
+    pub busy: Duration,
+    /// On a CPU with it.
+    pub cpu: Duration,
+}
+
 /// Why the lanes did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartLanesError {
@@ -66,6 +78,7 @@ pub enum StartLanesError {
 #[derive(Debug)]
 pub struct Lanes {
     shared: Arc<Shared>,
+    rates: Rates,
 }
 
 /// A job that was admitted.
@@ -99,10 +112,16 @@ impl Lanes {
     fn start_wiping(config: LanesConfig, wipe_after: Duration) -> Result<Self, StartLanesError> {
         let queue = Mutex::new(Queue::new(config));
         let shared = Shared { queue, changed: Condvar::new(), wipe_after };
-        let lanes = Self { shared: Arc::new(shared) };
-        let price = thread::start(&lanes.shared, config)?;
-        lanes.shared.lock().price = price;
+        let mut lanes = Self { shared: Arc::new(shared), rates: Rates::nominal().clone() };
+        lanes.rates = thread::start(&lanes.shared, config)?;
+        lanes.shared.lock().price = Price::at_start(lanes.rates.unit());
         Ok(lanes)
+    }
+
+    /// What a job may take, by the rates at start.
+    #[must_use]
+    pub fn quote(&self, job: &Job) -> Quote {
+        self.rates.quote(job.demand()).times(job.tries_max())
     }
 
     /// Puts a job to the lanes, at once.
@@ -117,7 +136,8 @@ impl Lanes {
         job: Job,
         terms: Terms,
     ) -> Result<Reply, WorkError> {
-        let units = job.units();
+        let once = self.rates.quote(job.demand());
+        let all = once.times(job.tries_max());
         let mut queue = self.shared.lock();
         queue.forget_cancelled();
         if who.is_some_and(|who| !queue.admits(who)) {
@@ -125,8 +145,8 @@ impl Lanes {
         }
         let price = queue.price;
         let ask = Ask {
-            service: queue.service(now, units),
-            service_at_best: price.service_at_best(units),
+            service: queue.service(now, all.time),
+            service_at_best: price.service_at_best(all.time),
             deadline: terms.deadline,
             wait_max: terms.wait_max,
         };
@@ -135,13 +155,14 @@ impl Lanes {
             Decision::Admit => {
                 let Some(large) = queue.reserve_large(job.demand()) else {
                     // Whoever holds the memory is on a lane or before one.
-                    return Err(WorkError::Refused(Refused { wait: price.service(units) }));
+                    return Err(WorkError::Refused(Refused { wait: price.service(all.time) }));
                 };
                 let (reply, receiver) = oneshot::channel();
                 queue.waiting.push_back(Waiting {
                     job,
                     who: who.cloned(),
-                    units,
+                    once,
+                    all,
                     deadline: terms.deadline,
                     large,
                     reply,
@@ -153,13 +174,19 @@ impl Lanes {
         }
     }
 
+    /// Sets how many jobs of one user there may be at once. Those that are there stay.
+    pub fn set_jobs_per_user_max(&self, jobs: u32) {
+        self.shared.lock().set_jobs_per_user_max(jobs);
+    }
+
     /// What a job would be told that has no time at all to wait: until a lane is free, and what this pod
     /// takes longer than it should.
     #[must_use]
-    pub fn delay(&self, now: Instant, units: Units) -> Duration {
+    pub fn delay(&self, now: Instant, job: &Job) -> Duration {
+        let Quote { time, .. } = self.quote(job);
         let mut queue = self.shared.lock();
         queue.forget_cancelled();
-        let excess = queue.service(now, units).saturating_sub(queue.price.service_at_best(units));
+        let excess = queue.service(now, time).saturating_sub(queue.price.service_at_best(time));
         wait(now, queue.ends(), queue.services()).saturating_add(excess)
     }
 
@@ -181,6 +208,18 @@ impl Lanes {
     #[must_use]
     pub fn done(&self) -> Done {
         self.shared.lock().done
+    }
+
+    /// What lanes were busy with so far.
+    #[must_use]
+    pub fn spent(&self) -> Spent {
+        self.shared.lock().spent
+    }
+
+    /// What was measured at start.
+    #[must_use]
+    pub fn rates(&self) -> &Rates {
+        &self.rates
     }
 
     /// What work costs on a lane.

@@ -8,14 +8,17 @@
 pub mod args;
 pub mod auth;
 pub mod bench;
+pub mod calibration;
 pub mod clock;
 pub mod commands;
+pub mod container;
 pub mod engine;
 pub mod error;
 pub mod flows;
 pub mod formats;
 pub mod lanes;
 pub mod limits;
+pub mod live;
 pub mod load;
 pub mod peer;
 pub mod policy;

@@ -17,12 +17,12 @@ mod fallback;
 mod headers;
 mod rates;
 mod reservation;
+mod settings;
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use authcluster_contract::config::Limits;
 use authcluster_contract::cost::Units;
 use authcluster_contract::keys;
 use authcluster_contract::node::NodeId;
@@ -35,11 +35,12 @@ use self::budgets::Budgets;
 use self::counters::Counters;
 use self::denials::Denials;
 pub use self::headers::LimitHeaders;
-use self::rates::{Rates, Subject};
+use self::rates::Subject;
 pub use self::reservation::Reservation;
+pub use self::settings::LimitSettings;
 use crate::auth::Caller;
 use crate::clock;
-use crate::policy::backoff::Rules;
+use crate::live::LiveSettings;
 use crate::registry::SharedTable;
 use crate::store::{LimitStore, StoreError};
 use crate::telemetry::{LimitScope, Metrics, Tasks};
@@ -50,8 +51,7 @@ const SETTLING_MAX: usize = 256;
 
 /// The limits of this pod, shared with all others through the store.
 pub struct Limiter {
-    rates: Rates,
-    trusted_hops: usize,
+    live: LiveSettings,
     counters: Counters,
     denials: Mutex<Denials>,
     budgets: Budgets,
@@ -62,6 +62,8 @@ pub struct Limiter {
 
 /// What the limiter needs of this pod.
 pub struct Parts {
+    /// The limits in force.
+    pub live: LiveSettings,
     /// Where pods count together.
     pub store: Arc<dyn LimitStore>,
     /// This pod.
@@ -87,19 +89,13 @@ pub struct Throttled {
 }
 
 impl Limiter {
-    /// Takes the rules, and where to count.
+    /// Takes what it needs.
     #[must_use]
-    pub fn new(config: &Limits, parts: Parts) -> Self {
-        let Parts { store, node, table, metrics, tasks } = parts;
+    pub fn new(parts: Parts) -> Self {
+        let Parts { live, store, node, table, metrics, tasks } = parts;
         Self {
-            rates: Rates::of(&config.rules),
-            trusted_hops: usize::try_from(config.trusted_hops).unwrap_or(0),
-            counters: Counters::new(
-                store,
-                table.clone(),
-                Rules::from(config),
-                Arc::clone(&metrics),
-            ),
+            live,
+            counters: Counters::new(store, table.clone(), Arc::clone(&metrics)),
             denials: Mutex::default(),
             budgets: Budgets::new(node, table),
             metrics,
@@ -117,7 +113,7 @@ impl Limiter {
         said: Option<&str>,
         headers: &HeaderMap,
     ) -> Result<Option<IpAddr>, AddressError> {
-        address::of_user(said, headers, self.trusted_hops)
+        address::of_user(said, headers, self.live.current().limits.trusted_hops)
     }
 
     /// Books work that a caller asks for.
@@ -144,9 +140,10 @@ impl Limiter {
         user: &UserKey,
         address: Option<AddressKey>,
     ) -> Result<Reservation, Throttled> {
-        self.denied_lately(user, address.as_ref())?;
+        let settings = Arc::clone(&self.live.current().limits);
+        self.denied_lately(&settings, user, address.as_ref())?;
         // Whatever is charged from here on is given back when this ends early, in whichever way.
-        let mut reservation = Reservation::new(Arc::clone(self), user.clone(), address);
+        let mut reservation = Reservation::new(Arc::clone(self), settings, user.clone(), address);
         reservation.of_address().await?;
         let is_known = reservation.of_failures().await?;
         reservation.of_rates(is_known).await?;
@@ -165,7 +162,12 @@ impl Limiter {
     }
 
     /// What was denied a moment ago is denied again, without asking the store.
-    fn denied_lately(&self, user: &UserKey, address: Option<&AddressKey>) -> Result<(), Throttled> {
+    fn denied_lately(
+        &self,
+        settings: &LimitSettings,
+        user: &UserKey,
+        address: Option<&AddressKey>,
+    ) -> Result<(), Throttled> {
         if !self.counters.is_shared() {
             return Ok(());
         }
@@ -176,7 +178,7 @@ impl Limiter {
             None => of_user(),
             Some(address) => of(Subject::Address(address.clone()))
                 .or_else(|| {
-                    let exempt = self.counters.knows(user, address);
+                    let exempt = self.counters.knows(user, address, &settings.rules);
                     if exempt { None } else { of_user() }
                 })
                 .or_else(|| of(Subject::UserAndAddress(user.clone(), address.clone()))),

@@ -15,10 +15,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use self::client::Target;
-use self::report::Report;
+use self::report::{Report, Sending};
 use self::schedule::{Arrival, Schedule};
 use self::tally::Tally;
 use crate::args::LoadArgs;
@@ -56,10 +58,14 @@ async fn run(
 ) -> Report {
     let tasks = Tasks::default();
     tasks.spawn("progress", progress(Arc::clone(&tally), tasks.clone()));
-    let start = clock::now();
+    let stop = CancellationToken::new();
+    tasks.spawn("signals", cancel_when_told(stop.clone(), tasks.stopping()));
+    let (start, cpu) = (clock::now(), clock::process_cpu());
     for Arrival { after, user, call } in schedule {
         let scheduled = start + after;
-        sleep_until(scheduled.into()).await;
+        if stop.run_until_cancelled(sleep_until(scheduled.into())).await.is_none() {
+            break;
+        }
         let late = clock::now().saturating_duration_since(scheduled);
         tally.sent(late);
         let (target, tally) = (Arc::clone(&target), Arc::clone(&tally));
@@ -70,13 +76,33 @@ async fn run(
     }
     // Answers that are on their way; each gives up by itself.
     let end = start + Duration::from_secs(args.duration_seconds);
-    sleep_until(end.into()).await;
+    stop.run_until_cancelled(sleep_until(end.into())).await;
+    let sending = Sending {
+        time: clock::now().saturating_duration_since(start),
+        good: tally.good(),
+        cpu: clock::process_cpu().saturating_sub(cpu),
+    };
     while tally.open() > 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     tasks.stop();
     tasks.all_done().await;
-    tally.report(Duration::from_secs(args.duration_seconds))
+    tally.report(sending)
+}
+
+/// Ctrl-C, and the end of a pod: what was measured so far is told all the same.
+async fn cancel_when_told(stop: CancellationToken, over: CancellationToken) {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        () = over.cancelled() => {}
+    }
+    stop.cancel();
 }
 
 /// A line each second, on standard error.

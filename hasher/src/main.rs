@@ -13,8 +13,10 @@ fn main() -> ExitCode {
         Command::Hash(args) => commands::hash(&args).map(|()| true),
         Command::Verify(args) => commands::verify(&args),
         Command::Inspect(args) => commands::inspect(&args),
+        Command::Wrap(args) => commands::wrap(&args).map(|()| true),
         Command::Formats(args) => commands::formats(&args).map(|()| true),
         Command::Bench(args) => commands::bench(&args).map(|()| true),
+        Command::Calibrate(args) => commands::calibrate(&args).map(|()| true),
         Command::Load(args) => load(&args).map(|()| true),
         Command::Key(args) => commands::key(&args).map(|()| true),
     };

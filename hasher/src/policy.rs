@@ -6,6 +6,7 @@ pub mod backoff;
 pub mod breaker;
 pub mod budget;
 pub mod gcra;
+pub mod migration;
 pub mod pricing;
 pub mod rehash;
 pub mod routing;

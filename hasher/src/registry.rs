@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use self::pace::{Due, Pace};
 use self::rate::OfferedRate;
 use crate::clock;
+use crate::live::LiveSettings;
 use crate::policy::routing::{NodeSeen, Table};
 use crate::store::{NodeStore, StoreError};
 use crate::telemetry::{Metrics, Tasks, chain};
@@ -40,6 +41,7 @@ const READ_INTERVAL: Duration = Duration::from_secs(1);
 pub struct Registry {
     store: Arc<dyn NodeStore>,
     local: Arc<Local>,
+    live: LiveSettings,
     metrics: Arc<Metrics>,
     table: SharedTable,
 }
@@ -47,8 +49,13 @@ pub struct Registry {
 impl Registry {
     /// A registry that knows this pod alone.
     #[must_use]
-    pub fn new(store: Arc<dyn NodeStore>, local: Arc<Local>, metrics: Arc<Metrics>) -> Self {
-        let registry = Self { store, local, metrics, table: SharedTable::default() };
+    pub fn new(
+        store: Arc<dyn NodeStore>,
+        local: Arc<Local>,
+        live: LiveSettings,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let registry = Self { store, local, live, metrics, table: SharedTable::default() };
         registry.replace(Vec::new(), None);
         registry
     }
@@ -75,10 +82,12 @@ impl Registry {
         // Never dropped within a call: a late announcement would undo the withdrawal.
         while draining.run_until_cancelled(ticks.tick()).await.is_some() {
             let (now, load) = (clock::now(), self.local.load());
-            let Due { announce, publish } = pace.due(now, load);
+            let settings = self.live.current();
+            let Due { announce, publish } = pace.due(now, load, &settings.version);
             if announce {
                 let offered = rate.update(self.local.offered().total(), now);
-                let record = NodeRecord { offered, ..self.local.record() };
+                let config = settings.version.clone();
+                let record = NodeRecord { offered, config, ..self.local.record() };
                 let done = self.store.announce_node(self.local.node(), &record).await;
                 pace.announced(said(&done, "announced"), now);
             }

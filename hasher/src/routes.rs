@@ -2,8 +2,10 @@
 
 mod body;
 mod deadline;
+mod migrations;
 mod observe;
 mod sessions;
+mod wrap;
 
 use std::sync::Arc;
 
@@ -45,6 +47,8 @@ pub fn router(api: Api) -> Router {
         .route("/v1/inspect", post(inspect))
         .route("/v1/login", post(login))
         .merge(sessions::router())
+        .merge(migrations::router())
+        .merge(wrap::router())
         .route("/v1/limits/reset", post(reset_limits))
         .route("/v1/nodes", get(nodes))
         .fallback(no_such_path)

@@ -8,6 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use http::{HeaderValue, Version, header};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
@@ -15,6 +19,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
 
 use crate::telemetry::{Metrics, Tasks, chain};
 
@@ -27,8 +32,14 @@ pub(crate) use self::tls::{provider, read_certificates, read_pair, refusal};
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Time that open requests have to finish when the pod ends. Longer than every deadline of a
-/// request, shorter than the 30 s that Kubernetes gives.
+/// request, and with [`FAREWELL`] and the pod's own pause before its end shorter than the 30 s that
+/// Kubernetes gives.
 pub const GRACE: Duration = Duration::from_secs(20);
+
+/// Time in which callers are told, each with its next answer, not to use their connection again. HTTP/1.1
+/// has no other way: an idle connection that is closed may have a request on its way, which is lost then
+/// (RFC 9112, section 9.6). HTTP/2 says with the last answer which requests it has taken.
+pub const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Requests that a peer may have open at once, and take back before they were looked at. All its
 /// requests share one connection, and it takes back those whose callers have gone. Above this they
@@ -61,17 +72,60 @@ pub struct Server {
     pub tls: Option<Arc<ServerTls>>,
     /// Counts its connections.
     pub metrics: Arc<Metrics>,
+    /// Time to say farewell in: [`FAREWELL`] for callers, none for probes and for peers, who speak HTTP/2.
+    pub farewell: Duration,
 }
 
 impl Server {
-    /// Serves until `stop` ends; then takes no connection, and gives open requests [`GRACE`].
-    pub async fn serve(self, listener: TcpListener, tasks: Tasks, stop: impl Future<Output = ()>) {
+    /// Puts it together.
+    #[must_use]
+    pub fn new(
+        router: Router,
+        tls: Option<Arc<ServerTls>>,
+        metrics: Arc<Metrics>,
+        farewell: Duration,
+    ) -> Self {
+        Self { router, tls, metrics, farewell }
+    }
+
+    /// Serves until `stop` ends; then says farewell, takes no connection any more, and gives open requests
+    /// [`GRACE`].
+    pub async fn serve(
+        mut self,
+        listener: TcpListener,
+        tasks: Tasks,
+        stop: impl Future<Output = ()>,
+    ) {
         let graceful = GracefulShutdown::new();
+        let leaving = CancellationToken::new();
+        self.router = self.router.layer(from_fn_with_state(leaving.clone(), farewell));
+        self.accept(&listener, &tasks, &graceful, stop).await;
+        leaving.cancel();
+        // Whoever is connected may send once more, and whoever comes now is told at once.
+        if 0 < graceful.count() {
+            let farewell = tokio::time::sleep(self.farewell);
+            self.accept(&listener, &tasks, &graceful, farewell).await;
+        }
+        drop(listener);
+        // Idle connections end at once, busy ones after their answer.
+        if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
+            tracing::warn!("connections were cut off after the grace period");
+        }
+    }
+
+    /// Takes connections until `stop` ends.
+    async fn accept(
+        &self,
+        listener: &TcpListener,
+        tasks: &Tasks,
+        graceful: &GracefulShutdown,
+        stop: impl Future<Output = ()>,
+    ) {
         let mut stop = std::pin::pin!(stop);
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = &mut stop => break,
+                () = &mut stop => return,
             };
             match accepted {
                 Ok((stream, from)) => {
@@ -85,11 +139,6 @@ impl Server {
                     tokio::task::yield_now().await;
                 }
             }
-        }
-        drop(listener);
-        // Idle connections end at once, busy ones after their answer.
-        if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
-            tracing::warn!("connections were cut off after the grace period");
         }
     }
 
@@ -140,4 +189,19 @@ impl Server {
         }
         self.metrics.connections().dec();
     }
+}
+
+/// Asks a caller of HTTP/1.1 for another connection, once this pod is leaving.
+async fn farewell(
+    State(leaving): State<CancellationToken>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let version = request.version();
+    let mut response = next.run(request).await;
+    if version <= Version::HTTP_11 && leaving.is_cancelled() {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    response
 }

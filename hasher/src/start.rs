@@ -1,17 +1,17 @@
 //! Wiring: from a checked configuration to a pod that serves, and its orderly end.
 
-mod memory;
 mod peers;
+mod peppers;
 mod reload;
 mod store;
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use authcluster_contract::config::HasherConfig;
+use authcluster_contract::config::{HasherConfig, Tls};
 use authcluster_contract::cost::Cost;
 use authcluster_contract::limits::LANES_MAX;
 use authcluster_contract::node::NodeId;
@@ -21,17 +21,42 @@ use tokio::net::TcpListener;
 
 use crate::auth::Auth;
 use crate::clock;
-use crate::flows::{Service, nobody};
-use crate::formats::Bounds;
+use crate::container::memory_limit_kib;
+use crate::flows::{Nobody, Service};
+use crate::formats::{Bounds, Peppers};
 use crate::lanes::{Lanes, LanesConfig, StartLanesError};
 use crate::limits::{Limiter, Parts};
+use crate::live::LiveSettings;
+use crate::peer::PeerTls;
 use crate::policy::budget::large_kib;
+use crate::policy::rehash::Policy;
 use crate::registry::SharedTable;
 use crate::routes::{Api, router};
-use crate::server::{Health, Server, ServerTls, admin_router, listen};
+use crate::server::{FAREWELL, Health, Server, ServerTls, admin_router, listen};
+use crate::store::sessions::seal::Sealer;
 use crate::telemetry::{Metrics, Tasks};
 use crate::work::{Identity, Local};
 use peers::PeerPort;
+pub use peppers::{PeppersError, peppers, peppers_and_current};
+
+/// What a pod is told beside its configuration.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Its name.
+    pub node: NodeId,
+    /// Where other pods reach it.
+    pub pod_ip: Option<IpAddr>,
+    /// Where its configuration comes from: what may change while it runs is read from there again.
+    pub config_file: Option<PathBuf>,
+}
+
+impl Place {
+    /// A pod that no other pod has to find, with settings that stay.
+    #[must_use]
+    pub fn alone(node: NodeId) -> Self {
+        Self { node, pod_ip: None, config_file: None }
+    }
+}
 
 /// A pod that serves.
 pub struct Running {
@@ -51,25 +76,23 @@ pub struct Running {
 /// # Errors
 /// See [`start_at`].
 pub async fn start(config: &HasherConfig, node: NodeId) -> anyhow::Result<Running> {
-    start_at(config, node, None).await
+    start_at(config, Place::alone(node)).await
 }
 
-/// Starts a pod: lanes first, then the listeners, so that whoever can connect is served. Other pods
-/// reach it at `pod_ip`. A Redis that does not answer keeps no pod from starting.
+/// Starts a pod: lanes first, then the listeners, so that whoever can connect is served. A Redis that does
+/// not answer keeps no pod from starting.
 ///
 /// # Errors
 /// The first thing that is missing or makes no sense, with what to do about it.
-pub async fn start_at(
-    config: &HasherConfig,
-    node: NodeId,
-    pod_ip: Option<IpAddr>,
-) -> anyhow::Result<Running> {
-    let cost = config.password.argon2id.checked()?;
+pub async fn start_at(config: &HasherConfig, place: Place) -> anyhow::Result<Running> {
+    let Place { node, pod_ip, config_file } = place;
+    let (policy, peppers) = policy(config)?;
     let lanes = config.lanes.unwrap_or_else(default_lanes);
     anyhow::ensure!((1..=LANES_MAX).contains(&lanes), "lanes must be between 1 and {LANES_MAX}");
-    let large_kib = large_kib(memory::limit_kib(), lanes, cost.memory_kib)?;
+    let large_kib = large_kib(memory_limit_kib(), lanes, policy.cost.memory_kib)?;
 
-    let auth = Arc::new(read_auth(config.clients_file.as_deref())?);
+    let (auth, clients) = auth(config)?;
+    let live = LiveSettings::new(&config.live(), &clients);
     let tls = config.tls.clone().map(ServerTls::read).transpose()?.map(Arc::new);
     let keys = user_keys(config.users.key_file.as_deref(), config.users.case)?;
     let api = listen(config.listen.api).await?;
@@ -77,15 +100,16 @@ pub async fn start_at(
     let peers = PeerPort::open(config).await?;
     let address = peers::address(peers.as_ref(), pod_ip, api.local_addr()?)?;
 
-    let bounds = bounds(config, large_kib, cost);
-    let identity = Identity { node: node.clone(), address, lanes, bounds };
-    let local = Arc::new(start_lanes(config, identity, cost, large_kib)?);
+    let bounds = bounds(config, large_kib, policy.cost, peppers);
+    let nobody = Nobody::new(&config.migration.mix, &policy, &bounds)?;
+    let identity = Identity { node: node.clone(), address, lanes, bounds: bounds.clone() };
+    let local = Arc::new(start_lanes(config, identity, policy.cost, large_kib)?);
     let metrics = Arc::new(Metrics::new());
-    let nobody = Arc::new(nobody(cost, &bounds).map_err(|error| anyhow::anyhow!("{error:?}"))?);
 
     let tasks = Tasks::default();
-    let shared = store::open(config, &local, &metrics, &tasks)?;
+    let shared = store::open(config, &live, &local, &metrics, &tasks)?;
     let limits = Parts {
+        live: live.clone(),
         store: Arc::clone(&shared.store) as _,
         node: node.clone(),
         table: shared.table.clone(),
@@ -93,40 +117,55 @@ pub async fn start_at(
         tasks: tasks.clone(),
     };
     let service = Service {
-        limits: Arc::new(Limiter::new(&config.limits, limits)),
-        work: peers::work(config, peers.as_ref(), &shared, &local, (&metrics, &tasks)),
+        nobody,
+        limits: Arc::new(Limiter::new(limits)),
+        work: peers::work(&live, peers.as_ref(), &shared, &local, (&metrics, &tasks)),
         store: Arc::clone(&shared.store),
         offered: Arc::clone(local.offered()),
         metrics: Arc::clone(&metrics),
         keys,
         node,
-        cost,
+        policy,
         bounds,
         sessions: config.sessions.clone(),
-        deadline: Duration::from_millis(u64::from(config.routing.deadline_ms)),
-        nobody,
+        live: live.clone(),
+        migration: config.migration.clone(),
+        tasks: tasks.clone(),
     };
-    let files = reload::Files {
+    let settings = reload::Settings {
+        config_file,
+        clients_file: config.clients_file.clone(),
         auth: Arc::clone(&auth),
-        clients: config.clients_file.clone(),
-        tls: tls.clone(),
-        peers: peers.as_ref().map(|peers| peers.tls.clone()),
-        sealer: shared.sealer,
+        live,
+        local: Arc::clone(&local),
+        config: config.clone(),
+        clients,
     };
-    tasks.spawn("reload", files.keep_current(tasks.clone()));
+    let peers_tls = peers.as_ref().map(|peers| peers.tls.clone());
+    let watch = watch(settings, tls.clone(), peers_tls, shared.sealer);
+    tasks.spawn("reload", watch.keep_current(tasks.clone()));
     let health = Health {
         metrics: Arc::clone(&metrics),
         local: Arc::clone(&local),
         store: shared.store,
         draining: tasks.draining(),
     };
-    let probes = Server { router: admin_router(health), tls: None, metrics: Arc::clone(&metrics) };
-    let clone = Arc::clone(&metrics);
-    let calls =
-        Server { router: router(Api { auth, service: Arc::new(service) }), tls, metrics: clone };
+    let probes = Server::new(admin_router(health), None, Arc::clone(&metrics), Duration::ZERO);
+    let api_router = router(Api { auth, service: Arc::new(service) });
+    let calls = Server::new(api_router, tls, Arc::clone(&metrics), FAREWELL);
     let handed = peers.map(|peers| peers.serve(Arc::clone(&local), metrics, tasks.clone()));
     let (api, admin) = Listeners { api, admin }.serve(calls, probes, handed, &tasks)?;
     Ok(Running { api, admin, local, nodes: shared.table, tasks })
+}
+
+/// What new hashes are made with, and all peppers that there are.
+fn policy(config: &HasherConfig) -> anyhow::Result<(Policy, Peppers)> {
+    let cost = config.password.argon2id.checked()?;
+    let Some(folder) = &config.password.pepper else {
+        return Ok((Policy { cost, pepper: None }, Peppers::default()));
+    };
+    let (peppers, current) = peppers_and_current(folder).context("password.pepper")?;
+    Ok((Policy { cost, pepper: current }, peppers))
 }
 
 fn start_lanes(
@@ -147,11 +186,11 @@ fn start_lanes(
 
 /// The stored hashes that this pod works on: of what was asked for, what it has memory for; new hashes are
 /// always within it.
-fn bounds(config: &HasherConfig, large_kib: u64, cost: Cost) -> Bounds {
+fn bounds(config: &HasherConfig, large_kib: u64, cost: Cost, peppers: Peppers) -> Bounds {
     let bounds = Bounds::of(&config.password.legacy.clone().unwrap_or_default());
     let has_kib = u32::try_from(large_kib).unwrap_or(u32::MAX);
     let memory_kib_max = has_kib.min(bounds.memory_kib_max).max(cost.memory_kib);
-    Bounds { memory_kib_max, ..bounds }
+    Bounds { memory_kib_max, peppers, ..bounds }
 }
 
 struct Listeners {
@@ -188,7 +227,7 @@ impl Running {
     /// whether all of it ended within the grace period.
     pub async fn shut_down(self) -> bool {
         self.tasks.drain();
-        let grace = crate::server::GRACE + Duration::from_secs(1);
+        let grace = FAREWELL + crate::server::GRACE + Duration::from_secs(1);
         tokio::time::timeout(grace, self.tasks.all_done()).await.is_ok()
     }
 }
@@ -200,11 +239,41 @@ pub fn default_lanes() -> u32 {
         .map_or(1, |cpus| u32::try_from(cpus.get()).unwrap_or(LANES_MAX).min(LANES_MAX))
 }
 
-fn read_auth(file: Option<&Path>) -> anyhow::Result<Auth> {
-    match file {
-        None => Ok(Auth::everyone()?),
-        Some(path) => Auth::from_toml(&read(path)?).with_context(|| path.display().to_string()),
+/// Everything that is read again when it changes.
+fn watch(
+    mut settings: reload::Settings,
+    tls: Option<Arc<ServerTls>>,
+    peers: Option<PeerTls>,
+    sealer: Option<Arc<Sealer>>,
+) -> reload::Watch {
+    let mut watch = reload::Watch::default();
+    let pair = |tls: &Tls| [tls.certificate_file.clone(), tls.private_key_file.clone()];
+    let config = settings.config.clone();
+    let files = [&settings.config_file, &settings.clients_file].into_iter().flatten();
+    let files = files.cloned().collect();
+    watch.add("settings and callers", files, move || settings.read());
+    if let (Some(tls), Some(files)) = (tls, &config.tls) {
+        watch.add("the certificate and its key", pair(files).into(), move || Ok(tls.reload()?));
     }
+    if let (Some(tls), Some(files)) = (peers, &config.peers) {
+        let files = [&pair(&files.tls)[..], std::slice::from_ref(&files.ca_file)].concat();
+        watch.add("the peers' certificates", files, move || Ok(tls.reload()?));
+    }
+    if let (Some(sealer), Some(files)) = (sealer, &config.sessions.encryption) {
+        let folder = vec![files.keys_folder.clone()];
+        watch.add("the keys of sessions", folder, move || Ok(sealer.reload()?));
+    }
+    watch
+}
+
+/// The callers, and the text that says who they are.
+fn auth(config: &HasherConfig) -> anyhow::Result<(Arc<Auth>, String)> {
+    let Some(path) = &config.clients_file else {
+        return Ok((Arc::new(Auth::everyone()?), String::new()));
+    };
+    let text = read(path)?;
+    let auth = Auth::from_toml(&text).with_context(|| path.display().to_string())?;
+    Ok((Arc::new(auth), text))
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

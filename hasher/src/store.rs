@@ -9,6 +9,7 @@
 pub mod conformance;
 pub mod limits;
 pub mod memory;
+pub mod migrations;
 pub mod nodes;
 pub mod redis;
 pub mod sessions;
@@ -19,6 +20,7 @@ use self::sessions::seal::SealError;
 use crate::clock::RandomError;
 
 pub use self::limits::LimitStore;
+pub use self::migrations::MigrationStore;
 pub use self::nodes::{NodeEntry, NodeStore};
 pub use self::sessions::{
     ListedSession, LiveSession, RotatedSession, Session, SessionSettings, SessionStore,
@@ -28,7 +30,7 @@ pub use self::sessions::{
 pub type StoreFuture<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 /// Everything that pods share.
-pub trait Store: SessionStore + NodeStore + LimitStore {
+pub trait Store: SessionStore + NodeStore + LimitStore + MigrationStore {
     /// Whether the store answers. Costs nothing.
     fn standing(&self) -> Standing;
 }

@@ -12,14 +12,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use authcluster_contract::cost::{Cost, Units};
+use authcluster_contract::cost::Units;
 use authcluster_contract::secret::Password;
 use authcluster_contract::user::UserKey;
 use futures::future::BoxFuture;
 
-use crate::formats::Stored;
+use crate::formats::argon2::Salt;
+use crate::formats::{Stored, Wrappable};
 use crate::policy::breaker::State;
+use crate::policy::pricing::Quote;
 use crate::policy::pricing::steps::Demand;
+use crate::policy::rehash::Policy;
 use crate::store::NodeEntry;
 
 pub use self::local::{Identity, Local};
@@ -33,6 +36,9 @@ pub trait Work: Send + Sync + 'static {
     /// Does one job before its deadline, or refuses. The user finds the user's home pod; any pod does
     /// without one.
     fn compute<'a>(&'a self, who: Option<&'a Who>, job: Job, deadline: Instant) -> WorkFuture<'a>;
+
+    /// What a computation is worth on this pod, now.
+    fn quote(&self, demand: Demand) -> Quote;
 
     /// The nodes that share the work, as this pod knows them; itself, when it is alone.
     fn nodes(&self) -> Vec<Known>;
@@ -72,8 +78,8 @@ pub enum Job {
     Hash {
         /// The password.
         password: Password,
-        /// What it is to cost.
-        cost: Cost,
+        /// What it is made with.
+        policy: Policy,
     },
     /// Compare a password with a stored hash.
     Verify {
@@ -82,6 +88,15 @@ pub enum Job {
         /// The hash, within this pod's bounds.
         stored: Arc<Stored>,
     },
+    /// Put Argon2id around a stored hash of an older function.
+    Wrap {
+        /// The hash, taken apart.
+        legacy: Wrappable,
+        /// What it is wrapped in.
+        policy: Policy,
+        /// The salt of Argon2id; drawn without.
+        salt: Option<Salt>,
+    },
 }
 
 impl Job {
@@ -89,20 +104,17 @@ impl Job {
     #[must_use]
     pub fn demand(&self) -> Demand {
         match self {
-            Self::Hash { cost, .. } => (*cost).into(),
+            Self::Hash { policy, .. } | Self::Wrap { policy, .. } => policy.cost.into(),
             Self::Verify { stored, password } => stored.demand(password.expose().len()),
         }
     }
 
-    /// The work that it may take: a verify whose password is not in NFC may need a second try.
+    /// How often it may be computed: a verify whose password is not in NFC may need a second try.
     #[must_use]
-    pub fn units(&self) -> Units {
-        let once = self.demand().units;
+    pub fn tries_max(&self) -> u32 {
         match self {
-            Self::Verify { password, .. } if crate::formats::nfc(password).is_some() => {
-                once.saturating_add(once)
-            }
-            Self::Hash { .. } | Self::Verify { .. } => once,
+            Self::Verify { password, .. } if crate::formats::nfc(password).is_some() => 2,
+            Self::Hash { .. } | Self::Verify { .. } | Self::Wrap { .. } => 1,
         }
     }
 }
@@ -119,7 +131,7 @@ pub struct Terms {
 /// A finished job.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The new hash, a PHC string.
+    /// The new hash, a PHC string or a wrapped one.
     Hashed(String),
     /// Whether the password is the stored one.
     Verified(bool),

@@ -7,37 +7,18 @@
     reason = "a test stops where it fails, and waits with real bounds"
 )]
 
+#[path = "shared/pod.rs"]
+mod pod;
+
 use std::io::Write as _;
 use std::time::Duration;
 
-use authcluster_contract::config::{HasherConfig, Listen, Tls};
+use authcluster_contract::config::{HasherConfig, Tls};
 use authcluster_contract::formats::{Family, Legacy};
-use authcluster_hasher::start::{Running, start};
+use authcluster_hasher::start::Running;
 use serde_json::{Value, json};
 
-fn config() -> HasherConfig {
-    let any = ([127, 0, 0, 1], 0).into();
-    let mut config = HasherConfig {
-        listen: Listen { api: any, admin: any },
-        lanes: Some(1),
-        ..HasherConfig::default()
-    };
-    // The least that a policy may ask for; a slow machine still has time enough.
-    config.password.argon2id.memory_mib = 7;
-    config.password.argon2id.iterations = 1;
-    config.routing.deadline_ms = 30_000;
-    config
-}
-
-async fn pod() -> Running {
-    start(&config(), "pod".parse().unwrap()).await.unwrap()
-}
-
-fn client() -> reqwest::Client {
-    // A second call finds the provider installed, which is as good.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap()
-}
+use crate::pod::{call, client, config, start};
 
 struct Answer {
     status: u16,
@@ -70,8 +51,7 @@ async fn send(request: reqwest::RequestBuilder) -> Answer {
 }
 
 async fn post(pod: &Running, path: &str, body: impl ToString) -> Answer {
-    let url = format!("http://{}{path}", pod.api);
-    send(client().post(url).header("content-type", "application/json").body(body.to_string())).await
+    send(call(&client(), pod, path, body.to_string())).await
 }
 
 async fn hash(pod: &Running, password: &str) -> String {
@@ -82,7 +62,7 @@ async fn hash(pod: &Running, password: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_gives_a_session_that_ends_when_it_is_revoked() {
-    let pod = pod().await;
+    let pod = start(&config()).await;
     let encoded = hash(&pod, "correct horse").await;
     assert!(encoded.starts_with("$argon2id$v=19$m=7168,t=1,p=1$"), "{encoded}");
     let login = json!({ "username": "alice", "password": "correct horse", "encoded": encoded,
@@ -103,7 +83,7 @@ async fn a_login_gives_a_session_that_ends_when_it_is_revoked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_and_an_unknown_user_get_the_same_answer() {
-    let pod = pod().await;
+    let pod = start(&config()).await;
     let encoded = hash(&pod, "right").await;
     let login = |encoded: Value| json!({ "username": "alice", "password": "wrong", "encoded": encoded, "session": {} });
     let wrong = post(&pod, "/v1/login", login(json!(encoded))).await;
@@ -128,7 +108,7 @@ async fn a_wrong_password_and_an_unknown_user_get_the_same_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_weaker_hash_says_why_it_should_be_made_anew() {
-    let pod = pod().await;
+    let pod = start(&config()).await;
     // From the test suite of the reference implementation: version 1.0, 64 MiB, "password".
     let encoded =
         "$argon2i$m=65536,t=2,p=1$c29tZXNhbHQ$9sTbSlTio3Biev89thdrlKKiCaYsjjYVJxGAL3swxpQ";
@@ -141,7 +121,7 @@ async fn a_weaker_hash_says_why_it_should_be_made_anew() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn old_hashes_verify_and_say_what_they_are() {
-    let pod = pod().await;
+    let pod = start(&config()).await;
     // From the test suites of crypt_blowfish and of passlib.
     let bcrypt = "$2b$05$abcdefghijklmnopqrstuu8.veTXNDPV2eEsdpKNczMw2otgh5LnK";
     let scrypt =
@@ -171,7 +151,7 @@ async fn a_file_narrows_what_is_verified() {
     let mut config = config();
     config.password.legacy =
         Some(Legacy { accept: vec![Family::Bcrypt], bcrypt_cost_max: 11, ..Legacy::default() });
-    let pod = start(&config, "pod".parse().unwrap()).await.unwrap();
+    let pod = start(&config).await;
     let code = async |encoded: &str| {
         let answer = post(&pod, "/v1/inspect", json!({ "encoded": encoded })).await;
         answer.json()["code"].as_str().map(ToOwned::to_owned)
@@ -188,7 +168,7 @@ async fn a_file_narrows_what_is_verified() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_input_gets_a_clear_error_that_quotes_nothing() {
-    let pod = pod().await;
+    let pod = start(&config()).await;
     let check = async |path: &str, body: String, expect: (u16, &str)| {
         let answer = post(&pod, path, &body).await;
         assert_eq!(answer.problem(), (expect.0, expect.1.to_owned()), "{path} {body:.80}");
@@ -225,7 +205,7 @@ async fn too_much_work_is_refused_at_once_with_a_time_to_come_back() {
     let mut config = config();
     config.routing.deadline_ms = 1;
     config.password.argon2id.memory_mib = 64;
-    let pod = start(&config, "pod".parse().unwrap()).await.unwrap();
+    let pod = start(&config).await;
     let answer = post(&pod, "/v1/hash", json!({ "password": "p" })).await;
     assert_eq!(answer.problem(), (503, "overloaded".to_owned()));
     assert_eq!(answer.retry_after.as_deref(), Some("1"));
@@ -236,35 +216,32 @@ async fn a_caller_may_give_a_request_less_time_but_not_more() {
     let mut config = config();
     config.password.argon2id.memory_mib = 64;
     config.password.argon2id.iterations = 4;
-    let pod = start(&config, "pod".parse().unwrap()).await.unwrap();
-    let call = async |deadline_ms: &str| {
-        let url = format!("http://{}/v1/hash", pod.api);
-        let request = client().post(url).header("content-type", "application/json");
-        let request = request.header("Authcluster-Deadline-Ms", deadline_ms);
-        send(request.body(json!({ "password": "p" }).to_string())).await
+    let pod = start(&config).await;
+    let within = async |deadline_ms: &str| {
+        let request = call(&client(), &pod, "/v1/hash", json!({ "password": "p" }).to_string());
+        send(request.header("Authcluster-Deadline-Ms", deadline_ms)).await
     };
-    assert_eq!(call("1").await.problem(), (503, "overloaded".to_owned()));
-    assert_eq!(call("29999").await.status, 200);
-    assert_eq!(call("soon").await.problem(), (400, "malformed-request".to_owned()));
+    assert_eq!(within("1").await.problem(), (503, "overloaded".to_owned()));
+    assert_eq!(within("29999").await.status, 200);
+    assert_eq!(within("soon").await.problem(), (400, "malformed-request".to_owned()));
     config.routing.deadline_ms = 1;
-    let pod = start(&config, "pod".parse().unwrap()).await.unwrap();
-    let url = format!("http://{}/v1/hash", pod.api);
-    let request = client().post(url).header("content-type", "application/json");
-    let request = request.header("Authcluster-Deadline-Ms", "60000");
-    let answer = send(request.body(json!({ "password": "p" }).to_string())).await;
+    let pod = start(&config).await;
+    let request = call(&client(), &pod, "/v1/hash", json!({ "password": "p" }).to_string());
+    let answer = send(request.header("Authcluster-Deadline-Ms", "60000")).await;
     assert_eq!(answer.problem(), (503, "overloaded".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_user_has_two_requests_at_once_and_others_are_not_kept_waiting() {
     let mut config = config();
-    config.password.argon2id.iterations = 64;
-    let pod = start(&config, "pod".parse().unwrap()).await.unwrap();
+    // A quarter of a second on the fastest path: all of them are there before the first one is answered.
+    (config.password.argon2id.memory_mib, config.password.argon2id.iterations) = (28, 64);
+    let pod = start(&config).await;
     let login = |name: &str| json!({ "username": name, "password": "p", "encoded": null });
+    let client = client();
+    let at_once = [(); 6].map(|()| call(&client, &pod, "/v1/login", login("alice").to_string()));
     let mut answers = Vec::new();
-    for answer in
-        futures::future::join_all((0..6).map(|_| post(&pod, "/v1/login", login("alice")))).await
-    {
+    for answer in futures::future::join_all(at_once.map(send)).await {
         if answer.status == 200 {
             answers.push(200);
         } else {
@@ -290,24 +267,23 @@ async fn callers_need_a_known_token_with_the_scope() {
     )
     .unwrap();
     let config = HasherConfig { clients_file: Some(file.path().into()), ..config() };
-    let pod = start(&config, "pod".parse().unwrap()).await.unwrap();
-    let call = async |path: &str, token: Option<&str>| {
-        let url = format!("http://{}{path}", pod.api);
-        let request = client().post(url).header("content-type", "application/json");
-        let request = match token {
+    let pod = start(&config).await;
+    let send_as = async |path: &str, token: Option<&str>| {
+        let request = call(&client(), &pod, path, json!({ "password": "p" }).to_string());
+        send(match token {
             Some(token) => request.bearer_auth(token),
             None => request,
-        };
-        send(request.body(json!({ "password": "p" }).to_string())).await
+        })
+        .await
     };
     let good = Some("letmein-letmein-letmein");
-    assert_eq!(call("/v1/hash", good).await.status, 200);
-    assert_eq!(call("/v1/hash", None).await.problem(), (401, "unauthenticated".to_owned()));
+    assert_eq!(send_as("/v1/hash", good).await.status, 200);
+    assert_eq!(send_as("/v1/hash", None).await.problem(), (401, "unauthenticated".to_owned()));
     assert_eq!(
-        call("/v1/hash", Some("wrong")).await.problem(),
+        send_as("/v1/hash", Some("wrong")).await.problem(),
         (401, "unauthenticated".to_owned())
     );
-    assert_eq!(call("/v1/login", good).await.problem(), (403, "forbidden".to_owned()));
+    assert_eq!(send_as("/v1/login", good).await.problem(), (403, "forbidden".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -319,7 +295,7 @@ async fn the_api_speaks_tls() {
     std::fs::write(&certificate_file, made.cert.pem()).unwrap();
     std::fs::write(&private_key_file, made.signing_key.serialize_pem()).unwrap();
     let config = HasherConfig { tls: Some(Tls { certificate_file, private_key_file }), ..config() };
-    let pod = start(&config, "pod".parse().unwrap()).await.unwrap();
+    let pod = start(&config).await;
     drop(client());
     let trusted = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
     let client = reqwest::Client::builder().tls_certs_only([trusted]).build().unwrap();
@@ -333,16 +309,11 @@ async fn admitted_work_is_finished_while_probes_say_that_the_pod_drains() {
     let mut config = config();
     // Half a second of work on the fastest path, so that the drain is seen on a busy machine.
     config.password.argon2id.iterations = 64;
-    let pod = start(&config, "pod".parse().unwrap()).await.unwrap();
-    let (url, readyz) =
-        (format!("http://{}/v1/hash", pod.api), format!("http://{}/readyz", pod.admin));
-    let client = client();
-    let calls: Vec<_> = (0..8)
-        .map(|_| {
-            let request = client.post(&url).header("content-type", "application/json");
-            tokio::spawn(send(request.body(json!({ "password": "p" }).to_string())))
-        })
-        .collect();
+    let pod = start(&config).await;
+    let (client, readyz) = (client(), format!("http://{}/readyz", pod.admin));
+    let body = json!({ "password": "p" }).to_string();
+    let calls: Vec<_> =
+        (0..8).map(|_| tokio::spawn(send(call(&client, &pod, "/v1/hash", body.clone())))).collect();
     // All of it is admitted before the pod is told to end.
     let local = std::sync::Arc::clone(&pod.local);
     let began = tokio::time::Instant::now();
@@ -362,8 +333,25 @@ async fn admitted_work_is_finished_while_probes_say_that_the_pod_drains() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn callers_are_told_to_leave_before_their_connections_are_closed() {
+    let pod = start(&config()).await;
+    let (client, url) = (client(), format!("http://{}/v1/nodes", pod.api));
+    let keeps = async || {
+        let answer = client.get(&url).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.headers().get("connection").is_none_or(|it| it != "close")
+    };
+    assert!(keeps().await);
+    let ended = tokio::spawn(pod.shut_down());
+    // Each of them is answered, on the connection that was open or, after the farewell, on none.
+    let told = async { while keeps().await {} };
+    tokio::time::timeout(Duration::from_secs(30), told).await.unwrap();
+    assert!(ended.await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn probes_and_metrics_are_on_their_own_port() {
-    let pod = pod().await;
+    let pod = start(&config()).await;
     hash(&pod, "p").await;
     let get = async |path: &str| send(client().get(format!("http://{}{path}", pod.admin))).await;
     assert_eq!(get("/livez").await.status, 200);
@@ -371,4 +359,34 @@ async fn probes_and_metrics_are_on_their_own_port() {
     let metrics = get("/metrics").await.body;
     let line = "authcluster_hasher_requests_total{route=\"/v1/hash\",code=\"ok\"} 1";
     assert!(metrics.contains(line), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lanes_measured_at_start_is_there_once_the_pod_is_ready() {
+    let pod = start(&config()).await;
+    let admin = async |path: &str| send(client().get(format!("http://{}{path}", pod.admin))).await;
+    assert_eq!(admin("/readyz").await.status, 200);
+    hash(&pod, "p").await;
+    let metrics = admin("/metrics").await.body;
+    let value = |name: &str| {
+        let line = metrics.lines().find(|line| line.starts_with(name));
+        let value = line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        value.unwrap_or_else(|| panic!("{name} is not in {metrics}"))
+    };
+    for step in ["argon2-first", "argon2-next", "bcrypt", "md5", "sha256", "des", "scrypt", "map"] {
+        let ps = value(&format!("authcluster_hasher_step_picoseconds{{step=\"{step}\""));
+        assert!(ps > 1.0, "{step} takes {ps} ps");
+    }
+    let [busy, cpu] =
+        ["busy", "cpu"].map(|it| value(&format!("authcluster_hasher_lane_{it}_seconds_total")));
+    assert!(0.0 < cpu && cpu < busy * 1.1, "{cpu} s of {busy} s");
+    // Priced by that: a cost more is twice the work.
+    let units = async |cost: u32| {
+        let encoded = format!("$2b${cost}$abcdefghijklmnopqrstuu8.veTXNDPV2eEsdpKNczMw2otgh5LnK");
+        let said = post(&pod, "/v1/inspect", json!({ "encoded": encoded })).await.json();
+        assert!(said["estimated_ms"].as_u64() > Some(0), "{said}");
+        said["units"].as_u64().unwrap()
+    };
+    let (ten, eleven) = (units(10).await, units(11).await);
+    assert!((2 * ten - 2..=2 * ten).contains(&eleven), "{ten} and {eleven} units");
 }

@@ -16,7 +16,8 @@ fn run(arguments: &[&str], input: &str) -> (String, Option<i32>) {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    // A program that refuses its arguments ends before it reads.
+    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
     let output = child.wait_with_output().unwrap();
     (String::from_utf8(output.stdout).unwrap(), output.status.code())
 }
@@ -73,4 +74,53 @@ fn formats_are_listed_for_people_and_for_programs() {
     let (list, _) = run(&["formats", "--json"], "");
     let list: Vec<Value> = serde_json::from_str(&list).unwrap();
     assert_eq!(table.lines().count(), list.len() + 1, "one line is the heading");
+}
+
+/// What is proposed depends on the machine; that it is no more than was asked for does not.
+#[test]
+fn a_calibration_proposes_what_the_pod_has_room_for_and_nothing_weak() {
+    let arguments =
+        ["calibrate", "--target-ms", "300", "--lanes", "1", "--memory-limit-mib", "128"];
+    let (table, code) = run(&arguments, "");
+    assert_eq!(code, Some(0), "{table}");
+    for said in ["1 lanes", "a pod of 128 MiB (as asked)", "\n* ", "OWASP", "[password.argon2id]"] {
+        assert!(table.contains(said), "{said} is not in {table}");
+    }
+    let (text, code) = run(&[&arguments[..], &["--json"]].concat(), "");
+    assert_eq!(code, Some(0), "{text}");
+    let said: Value = serde_json::from_str(&text).unwrap();
+    let (proposal, sets) = (&said["proposal"], said["sets"].as_array().unwrap());
+    let of = |set: &Value, name: &str| set[name].as_f64().unwrap();
+    assert_eq!(sets.last(), Some(proposal));
+    assert_eq!(said["machine"]["memory_limit_from"], "as asked");
+    for set in sets {
+        assert!(of(set, "hash_ms") <= 300.0, "{set}");
+        assert!(of(set, "pod_memory_mib") <= 128.0, "{set}");
+        assert!(of(set, "memory_mib") * of(set, "iterations") >= 35.0, "{set}");
+        assert!(of(set, "memory_mib") <= of(proposal, "memory_mib"), "{set}");
+    }
+    assert!(of(&said, "proposal_measured_ms") > 0.0);
+}
+
+#[test]
+fn a_calibration_that_makes_no_sense_says_why() {
+    let check = |arguments: &[&str], why: &str| {
+        let child =
+            Command::new(env!("CARGO_BIN_EXE_hasher")).arg("calibrate").args(arguments).output();
+        let child = child.unwrap();
+        let said = String::from_utf8(child.stderr).unwrap();
+        assert!(said.contains(why) && child.stdout.is_empty(), "{arguments:?}: {said}");
+        assert_eq!(child.status.code(), Some(2), "{arguments:?}");
+    };
+    check(&["--target-ms", "0"], "0 is not in 1..=10000");
+    check(&["--target-ms", "soon"], "invalid value 'soon'");
+    check(&["--lanes", "0"], "0 is not in 1..=256");
+    check(
+        &["--target-ms", "1", "--lanes", "1", "--memory-limit-mib", "128"],
+        "1 ms is too short on this machine: the quickest set that OWASP calls safe",
+    );
+    check(
+        &["--lanes", "4", "--memory-limit-mib", "64"],
+        "4 lanes of 7 MiB, the least there is, do not fit into 64 MiB beside 64 MiB for the program",
+    );
 }

@@ -6,31 +6,36 @@
     reason = "a test stops where it fails, and waits with real bounds"
 )]
 
-use std::io::Write as _;
+#[path = "shared/pod.rs"]
+mod pod;
+
 use std::time::Duration;
 
-use authcluster_contract::config::{HasherConfig, Limits, Listen, RateRule, RateScope};
-use authcluster_hasher::start::{Running, start};
+use authcluster_contract::config::{HasherConfig, RateRule, RateScope};
+use authcluster_hasher::start::{Place, Running, start_at};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
-fn config(rules: &[(RateScope, u32, u32)]) -> HasherConfig {
-    let any = ([127, 0, 0, 1], 0).into();
-    let rule = |&(scope, attempts, period_seconds)| RateRule { scope, attempts, period_seconds };
-    let mut config = HasherConfig {
-        listen: Listen { api: any, admin: any },
-        lanes: Some(1),
-        limits: Limits { rules: rules.iter().map(rule).collect(), ..Limits::default() },
-        ..HasherConfig::default()
-    };
-    config.password.argon2id.memory_mib = 7;
-    config.password.argon2id.iterations = 1;
-    config.routing.deadline_ms = 30_000;
-    config
+use crate::pod::{call, client, start};
+
+const TOKEN: &str = "letmein-letmein-letmein";
+
+/// printf %s letmein-letmein-letmein | sha256sum
+const DIGEST: &str = "e030b7b45bce6a8ae0cd496a8bea2abf664a218f6ce00210d2e9e661bf9a4154";
+
+/// A caller's file with the token of this digest.
+fn caller(digest: &str) -> String {
+    format!(
+        "[[clients]]\nname = \"shop\"\nrealm = \"shop\"\nscopes = [\"Hash\", \"Login\"]\n\
+         token_sha256 = [\"{digest}\"]\n"
+    )
 }
 
-async fn pod(config: &HasherConfig) -> Running {
-    start(config, "pod".parse().unwrap()).await.unwrap()
+fn config(rules: &[(RateScope, u32, u32)]) -> HasherConfig {
+    let rule = |&(scope, attempts, period_seconds)| RateRule { scope, attempts, period_seconds };
+    let mut config = pod::config();
+    config.limits.rules = rules.iter().map(rule).collect();
+    config
 }
 
 struct Answer {
@@ -64,17 +69,28 @@ impl Answer {
 }
 
 async fn post(pod: &Running, path: &str, forwarded: &[&str], body: Value) -> Answer {
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
-    let url = format!("http://{}{path}", pod.api);
-    let mut request = client.post(url).header("content-type", "application/json");
+    let mut request = call(&client(), pod, path, body.to_string());
     for field in forwarded {
         request = request.header("x-forwarded-for", *field);
     }
-    let response = request.body(body.to_string()).send().await.unwrap();
+    let response = request.send().await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await.unwrap();
     Answer { status, headers, body: serde_json::from_str(&text).unwrap() }
+}
+
+/// What comes of trying again and again, within a minute.
+async fn eventually<T>(once: impl AsyncFn() -> Option<T>) -> T {
+    let tries = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(50));
+        loop {
+            ticks.tick().await;
+            if let Some(found) = once().await {
+                return found;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), tries).await.unwrap()
 }
 
 async fn hash(pod: &Running) -> Value {
@@ -88,7 +104,7 @@ async fn login(pod: &Running, name: &str, password: &str, encoded: &Value) -> An
 
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_are_counted_and_the_right_password_is_not() {
-    let pod = pod(&config(&[(RateScope::User, 2, 3_600)])).await;
+    let pod = start(&config(&[(RateScope::User, 2, 3_600)])).await;
     let encoded = hash(&pod).await;
     for _ in 0..5 {
         let right = login(&pod, "alice", "right", &encoded).await;
@@ -117,7 +133,7 @@ async fn failures_are_counted_and_the_right_password_is_not() {
 /// Vault CVE-2025-6004.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_alias_of_a_name_has_a_rate_of_its_own() {
-    let pod = pod(&config(&[(RateScope::User, 3, 3_600)])).await;
+    let pod = start(&config(&[(RateScope::User, 3, 3_600)])).await;
     for name in ["Ren\u{e9}e", "  ren\u{e9}e ", "RENE\u{301}E"] {
         assert_eq!(login(&pod, name, "wrong", &Value::Null).await.status, 200, "{name}");
     }
@@ -131,8 +147,9 @@ async fn no_alias_of_a_name_has_a_rate_of_its_own() {
 async fn a_user_that_does_not_exist_is_limited_alike() {
     let rules = [(RateScope::User, 3, 3_600), (RateScope::UserAndAddress, 50, 3_600)];
     let mut config = config(&rules);
-    config.limits.backoff.free_failures = 2;
-    let pod = pod(&config).await;
+    // At once the longest wait, so that it holds however slow this machine is.
+    (config.limits.backoff.free_failures, config.limits.backoff.failures_max) = (2, 2);
+    let pod = start(&config).await;
     let encoded = hash(&pod).await;
     let mut statuses = Vec::new();
     for _ in 0..4 {
@@ -152,7 +169,7 @@ async fn a_user_that_does_not_exist_is_limited_alike() {
 async fn addresses_come_from_the_body_or_from_trusted_hops() {
     let mut config = config(&[(RateScope::Address, 1, 3_600)]);
     config.limits.trusted_hops = 2;
-    let pod = pod(&config).await;
+    let pod = start(&config).await;
     let attempt = async |name: &str, address: Option<&str>, forwarded: &[&str]| {
         let mut body = json!({ "username": name, "password": "p", "encoded": null });
         if let Some(address) = address {
@@ -186,7 +203,7 @@ async fn addresses_come_from_the_body_or_from_trusted_hops() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_trust_the_header_is_ignored() {
-    let pod = pod(&config(&[(RateScope::Address, 1, 3_600)])).await;
+    let pod = start(&config(&[(RateScope::Address, 1, 3_600)])).await;
     for _ in 0..3 {
         let body = json!({ "username": "a", "password": "p", "encoded": null });
         assert_eq!(post(&pod, "/v1/login", &["192.0.2.1"], body).await.status, 200);
@@ -195,7 +212,7 @@ async fn without_trust_the_header_is_ignored() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_help_desk_lifts_a_users_limits() {
-    let pod = pod(&config(&[(RateScope::User, 1, 3_600)])).await;
+    let pod = start(&config(&[(RateScope::User, 1, 3_600)])).await;
     assert_eq!(login(&pod, "alice", "wrong", &Value::Null).await.status, 200);
     assert_eq!(login(&pod, "alice", "wrong", &Value::Null).await.status, 429);
     let reset = post(&pod, "/v1/limits/reset", &[], json!({ "username": "ALICE" })).await;
@@ -207,7 +224,7 @@ async fn the_help_desk_lifts_a_users_limits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_makes_no_sense_is_no_attempt() {
-    let pod = pod(&config(&[(RateScope::User, 1, 3_600)])).await;
+    let pod = start(&config(&[(RateScope::User, 1, 3_600)])).await;
     for encoded in
         ["$no$such$format", "$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHQ$9sTbSlTio3B"]
     {
@@ -222,41 +239,30 @@ async fn what_no_pod_can_compute_is_given_back() {
     let mut config = config(&[(RateScope::User, 1, 3_600)]);
     config.routing.deadline_ms = 1;
     config.password.argon2id.memory_mib = 64;
-    let pod = pod(&config).await;
+    let pod = start(&config).await;
     for turn in 0..5 {
-        let answer = login(&pod, "alice", "p", &Value::Null).await;
         // The refund runs in the background; a denial means that it has not yet.
-        assert!(matches!(answer.code(), (503, "overloaded") | (429, "throttled")), "{turn}");
-        if answer.status == 503 {
-            assert_eq!(answer.header("ratelimit"), Some("\"user-3600\";r=1;t=0"));
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        let answer = eventually(async || {
+            let answer = login(&pod, "alice", "p", &Value::Null).await;
+            (answer.status != 429).then_some(answer)
+        });
+        let answer = answer.await;
+        assert_eq!(answer.code(), (503, "overloaded"), "{turn}");
+        assert_eq!(answer.header("ratelimit"), Some("\"user-3600\";r=1;t=0"));
     }
-    let answer = login(&pod, "alice", "p", &Value::Null).await;
-    assert_eq!(answer.code(), (503, "overloaded"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_has_a_budget_of_work() {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    // printf %s letmein-letmein-letmein | sha256sum
-    let digest = "e030b7b45bce6a8ae0cd496a8bea2abf664a218f6ce00210d2e9e661bf9a4154";
-    writeln!(
-        file,
-        "[[clients]]\nname = \"shop\"\nrealm = \"shop\"\nscopes = [\"Hash\"]\nunits_per_second = 1\n\
-         token_sha256 = [\"{digest}\"]"
-    )
-    .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("clients.toml");
+    write(&file, &(caller(DIGEST) + "units_per_second = 1\n"));
     let mut config = config(&[]);
-    config.clients_file = Some(file.path().into());
-    let pod = pod(&config).await;
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let client = reqwest::Client::new();
+    config.clients_file = Some(file);
+    let pod = start(&config).await;
     let hash = async || {
-        let url = format!("http://{}/v1/hash", pod.api);
-        let request = client.post(url).header("content-type", "application/json");
-        let request = request.bearer_auth("letmein-letmein-letmein").body("{\"password\":\"p\"}");
-        let response = request.send().await.unwrap();
+        let request = call(&client(), &pod, "/v1/hash", json!({ "password": "p" }).to_string());
+        let response = request.bearer_auth(TOKEN).send().await.unwrap();
         let wait = response.headers().get("retry-after").map(|it| it.to_str().unwrap().to_owned());
         (response.status().as_u16(), wait)
     };
@@ -265,4 +271,67 @@ async fn a_caller_has_a_budget_of_work() {
     let (status, wait) = hash().await;
     assert_eq!(status, 429);
     assert!((4..=6).contains(&wait.unwrap().parse::<u32>().unwrap()));
+}
+
+/// Writes it over the last one, as a volume of Kubernetes does: at once.
+fn write(file: &std::path::Path, text: &str) {
+    let new = file.with_extension("new");
+    std::fs::write(&new, text).unwrap();
+    std::fs::rename(new, file).unwrap();
+}
+
+/// Waits until the rates that a failed login is told are `expect`.
+async fn rates_become(pod: &Running, expect: Option<&str>) {
+    eventually(async || {
+        let body = json!({ "username": "u", "password": "p", "encoded": null });
+        let answer =
+            call(&client(), pod, "/v1/login", body.to_string()).bearer_auth(TOKEN).send().await;
+        let headers = answer.unwrap().headers().clone();
+        let policy = headers.get("ratelimit-policy").map(|policy| policy.to_str().unwrap());
+        (policy == expect).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_changed_file_is_in_force_without_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let [file, callers] = ["hasher.toml", "clients.toml"].map(|name| folder.path().join(name));
+    let with = |attempts: u32| {
+        let rules = [(RateScope::User, 1_000, 60), (RateScope::User, attempts, 3_600)];
+        let mut config = config(&rules);
+        config.limits.backoff.free_failures = 100;
+        config.clients_file = Some(callers.clone());
+        config
+    };
+    write(&callers, &caller(DIGEST));
+    write(&file, &with(500).to_toml().unwrap());
+    let place =
+        Place { node: "pod".parse().unwrap(), pod_ip: None, config_file: Some(file.clone()) };
+    let pod = start_at(&with(500), place).await.unwrap();
+    let policy_of_500 = "\"user-60\";q=1000;w=60, \"user-3600\";q=500;w=3600";
+    rates_become(&pod, Some(policy_of_500)).await;
+    write(&file, &with(600).to_toml().unwrap());
+    let policy_of_600 = "\"user-60\";q=1000;w=60, \"user-3600\";q=600;w=3600";
+    rates_become(&pod, Some(policy_of_600)).await;
+
+    // Settings that make no sense change nothing, and keep no token from being given or revoked.
+    let becomes = async |expect: u16| {
+        eventually(async || {
+            let request = call(&client(), &pod, "/v1/hash", json!({ "password": "p" }).to_string());
+            let answer = request.bearer_auth(TOKEN).send().await.unwrap();
+            (answer.status().as_u16() == expect).then_some(())
+        })
+        .await;
+    };
+    write(&file, "limits.trusted_hops = 17\n");
+    write(&callers, &caller(&DIGEST.replace('e', "f")));
+    becomes(401).await;
+    write(&callers, &caller(DIGEST));
+    becomes(200).await;
+    rates_become(&pod, Some(policy_of_600)).await;
+    // Callers that make no sense change nothing, and hold no settings up.
+    write(&callers, &caller("none"));
+    write(&file, &config(&[]).to_toml().unwrap());
+    rates_become(&pod, None).await;
 }

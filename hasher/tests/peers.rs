@@ -13,6 +13,8 @@ mod breaker;
 mod choices;
 #[path = "peers/cluster.rs"]
 mod cluster;
+#[path = "peers/peppers.rs"]
+mod peppers;
 #[path = "peers/stale.rs"]
 mod stale;
 

@@ -5,9 +5,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
+use authcluster_contract::cost::Cost;
 use authcluster_contract::secret::Password;
 use authcluster_hasher::engine::{Arena, compute};
-use authcluster_hasher::formats::{Bounds, Stored};
+use authcluster_hasher::formats::{Bounds, Stored, Wrappable};
+use authcluster_hasher::policy::pricing::rates::Rates;
+use authcluster_hasher::policy::rehash::Policy;
 use authcluster_hasher::work::{Job, Outcome};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -34,7 +37,7 @@ fn samples() -> Vec<(String, Vec<u8>)> {
             continue;
         };
         let Ok(stored) = Stored::parse(encoded, &Bounds::default()) else { continue };
-        let units = stored.usual_demand().units.0;
+        let units = Rates::nominal().quote(stored.usual_demand()).units.0;
         if row["verify"] == true && units <= UNITS_MAX {
             let entry = (units, encoded.to_owned(), password.as_bytes().to_vec());
             cheapest.entry(stored.format().name).or_default().push(entry);
@@ -44,7 +47,26 @@ fn samples() -> Vec<(String, Vec<u8>)> {
         rows.sort();
         rows.into_iter().take(1)
     });
-    chosen.map(|(_, encoded, password)| (encoded, password)).collect()
+    let chosen: Vec<_> = chosen.map(|(_, encoded, password)| (encoded, password)).collect();
+    let wrapped: Vec<_> = chosen
+        .iter()
+        .filter_map(|(encoded, password)| Some((wrapped(encoded)?, password.clone())))
+        .collect();
+    assert!(wrapped.len() > 40, "{}", wrapped.len());
+    chosen.into_iter().chain(wrapped).collect()
+}
+
+/// The same hash within Argon2id at its cheapest; `None` = it needs no wrapping.
+fn wrapped(encoded: &str) -> Option<String> {
+    let bounds = Bounds::default();
+    let legacy = Wrappable::new(Stored::parse(encoded, &bounds).ok()?, &bounds).ok()?;
+    let policy =
+        Policy { cost: Cost { memory_kib: 8, iterations: 1, parallelism: 1 }, pepper: None };
+    let job = Job::Wrap { legacy, policy, salt: Some([7; 16]) };
+    match compute(&job, &mut Arena::new(8).unwrap()).unwrap().0 {
+        Outcome::Hashed(encoded) => Some(encoded),
+        Outcome::Verified(_) => None,
+    }
 }
 
 static SAMPLES: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(samples);
@@ -63,7 +85,7 @@ impl Checker {
     fn matches(&mut self, encoded: &str, password: &[u8]) -> Option<bool> {
         let stored = Stored::parse(encoded, &Bounds::default()).ok()?;
         assert_eq!(stored.encoded(), encoded);
-        if stored.usual_demand().units.0 > UNITS_MAX {
+        if Rates::nominal().quote(stored.usual_demand()).units.0 > UNITS_MAX {
             return None;
         }
         self.computed += 1;

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
-use std::io::Write as _;
-use std::time::Duration;
+#[path = "shared/pod.rs"]
+mod pod;
 
-use authcluster_contract::config::{HasherConfig, Listen, SessionEncryption};
+use std::io::Write as _;
+
+use authcluster_contract::config::{HasherConfig, SessionEncryption};
 use authcluster_hasher::start::{Running, start};
 use serde_json::{Value, json};
 
@@ -37,28 +39,17 @@ impl World {
             )
             .unwrap();
         }
-        let any = ([127, 0, 0, 1], 0).into();
-        let mut config = HasherConfig {
-            listen: Listen { api: any, admin: any },
-            lanes: Some(1),
-            clients_file: Some(clients.path().into()),
-            ..HasherConfig::default()
-        };
-        config.password.argon2id.memory_mib = 7;
-        config.password.argon2id.iterations = 1;
+        let clients_file = Some(clients.path().into());
+        let mut config = HasherConfig { clients_file, ..pod::config() };
         change(&mut config);
-        let pod = start(&config, "pod".parse().unwrap()).await.unwrap();
-        // A second call finds the provider installed, which is as good.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
-        Self { pod, client, _clients: clients }
+        Self { pod: pod::start(&config).await, client: pod::client(), _clients: clients }
     }
 
     /// Calls as the caller with this token.
     async fn call(&self, token: &str, path: &str, body: &Value) -> (u16, Value) {
-        let url = format!("http://{}/v1/sessions{path}", self.pod.api);
-        let request = self.client.post(url).header("content-type", "application/json");
-        let answer = request.bearer_auth(token).body(body.to_string()).send().await.unwrap();
+        let request =
+            pod::call(&self.client, &self.pod, &format!("/v1/sessions{path}"), body.to_string());
+        let answer = request.bearer_auth(token).send().await.unwrap();
         let status = answer.status().as_u16();
         (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap())
     }
@@ -223,11 +214,7 @@ async fn sessions_are_sealed_with_the_keys_of_a_folder() {
     let folder = tempfile::tempdir().unwrap();
     let encryption =
         SessionEncryption { keys_folder: folder.path().to_owned(), current_key: "2026".to_owned() };
-    let config = HasherConfig {
-        listen: Listen { api: ([127, 0, 0, 1], 0).into(), admin: ([127, 0, 0, 1], 0).into() },
-        ..HasherConfig::default()
-    };
-    let mut sealed = config.clone();
+    let mut sealed = pod::config();
     sealed.sessions.encryption = Some(encryption.clone());
     let Err(error) = start(&sealed, "pod".parse().unwrap()).await else { unreachable!("no key") };
     assert!(format!("{error:#}").contains("has no such file: add it"), "{error:#}");

@@ -6,7 +6,9 @@
 
 #![expect(unreachable_pub, reason = "the schema's derive repeats each type inside a function")]
 
+mod closed;
 pub mod conditions;
+pub mod events;
 pub mod names;
 pub mod spec;
 pub mod status;
@@ -14,6 +16,8 @@ pub mod status;
 pub use spec::{AuthCluster, AuthClusterSpec};
 pub use status::AuthClusterStatus;
 
+#[cfg(test)]
+mod catalogue;
 mod schema;
 
-pub use schema::{crd, crd_yaml};
+pub use schema::{SchemaError, crd, crd_yaml, lacks};

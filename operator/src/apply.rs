@@ -91,6 +91,9 @@ pub enum Error {
         #[source]
         cause: redis::Error,
     },
+    /// The API server refused a status.
+    #[error("cannot write the status")]
+    Status(#[source] kube::Error),
     /// Capacity weights could not be written.
     #[error("cannot write capacity weights")]
     Weights(#[source] weights::Error),
@@ -101,9 +104,12 @@ impl Error {
     #[must_use]
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Generate { cause: secrets::GenerateError::AuthorityMissing(_), .. } => {
-                Retry::After(Duration::from_secs(1))
-            }
+            Self::Generate {
+                cause:
+                    secrets::GenerateError::AuthorityMissing(_)
+                    | secrets::GenerateError::SourceMissing(_),
+                ..
+            } => Retry::After(Duration::from_secs(1)),
             Self::Encode { .. } => Retry::WhenSpecChanges,
             Self::Fenced
             | Self::Timeout
@@ -113,6 +119,7 @@ impl Error {
             | Self::Generate { .. }
             | Self::Scale(_)
             | Self::Redis { .. }
+            | Self::Status(_)
             | Self::Weights(_) => Retry::Backoff,
         }
     }
@@ -177,10 +184,10 @@ async fn apply_redis_step(
 }
 
 /// Runs a call on the API server within the lease and within [`CALL_TIMEOUT`].
-async fn guarded<T>(
+async fn guarded<T, E>(
     context: &Context,
-    call: impl Future<Output = Result<T, kube::Error>>,
-) -> Result<Result<T, kube::Error>, Error> {
+    call: impl Future<Output = Result<T, E>>,
+) -> Result<Result<T, E>, Error> {
     if !context.fence.allows(context.clock.instant(), CALL_TIMEOUT) {
         return Err(Error::Fenced);
     }

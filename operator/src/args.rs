@@ -78,6 +78,9 @@ pub struct Plan {
     /// File with the resource, YAML or JSON; `-` is the standard input.
     #[arg(short, long, value_name = "FILE")]
     pub filename: PathBuf,
+    /// Namespace of the operator, which network policies let in.
+    #[arg(long, default_value = "authcluster-system", value_name = "NAMESPACE")]
+    pub operator_namespace: String,
     /// Images of what the operator starts.
     #[command(flatten)]
     pub images: Images,
@@ -115,11 +118,12 @@ pub struct Images {
 impl Images {
     /// The settings that decisions depend on.
     #[must_use]
-    pub fn settings(self, pod_ip: Option<IpAddr>) -> Settings {
+    pub fn settings(self, operator_namespace: String, pod_ip: Option<IpAddr>) -> Settings {
         Settings {
             operator_image: self.agent_image,
             hasher_image: self.hasher_image,
             redis_image: self.redis_image,
+            operator_namespace,
             ipv6: pod_ip.is_some_and(|ip| ip.is_ipv6()),
         }
     }

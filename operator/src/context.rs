@@ -79,6 +79,8 @@ pub struct Remembered {
     pub apply_error: Option<String>,
     /// What the load asked for lately.
     pub histories: Histories,
+    /// Since when nothing has changed.
+    pub quiet_since: Option<Instant>,
     /// Events that were written, and when.
     pub events: BTreeMap<EventNote, Instant>,
 }
@@ -111,6 +113,14 @@ impl Memory {
     /// A pass went well.
     pub fn succeeded(&self, key: &ClusterKey) {
         self.lock().entry(key.clone()).or_default().failures = 0;
+    }
+
+    /// For how long nothing has changed, after a pass with or without `news`.
+    pub fn quiet(&self, key: &ClusterKey, news: bool, now: Instant) -> Duration {
+        let mut clusters = self.lock();
+        let since = &mut clusters.entry(key.clone()).or_default().quiet_since;
+        let since = *since.insert(since.filter(|_| !news).unwrap_or(now));
+        now.saturating_duration_since(since)
     }
 
     /// Whether an event says something that was not said lately, and remembers that it is said now.

@@ -15,6 +15,7 @@ use std::time::Duration;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{Api, PartialObjectMeta};
 use kube::core::DeserializeGuard;
@@ -63,6 +64,7 @@ pub async fn run(
         watches.children::<ConfigMap>(),
         watches.children::<Secret>(),
         watches.children::<PodDisruptionBudget>(),
+        watches.children::<NetworkPolicy>(),
         watches.children::<Pod>(),
     ]);
     let config = Config::default().debounce(DEBOUNCE).concurrency(PASSES_AT_ONCE);

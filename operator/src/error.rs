@@ -43,8 +43,8 @@ pub enum Error {
     #[error("cannot apply")]
     Apply(#[source] apply::Error),
     /// The status could not be written.
-    #[error("cannot write the status")]
-    Status(#[source] kube::Error),
+    #[error("cannot end with a status")]
+    Status(#[source] apply::Error),
     /// The pass took longer than it may. What it did stands; the next pass goes on from there.
     #[error("not done after {} s", limit.as_secs())]
     Overdue {
@@ -84,13 +84,19 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        let text = error.to_string();
+        // The library prints the whole answer with it; the API server's own words are enough.
+        let refusal = match error.downcast_ref() {
+            Some(kube::Error::Api(status)) => Some(format!("{} ({})", status.message, status.code)),
+            _ => None,
+        };
+        let is_last = refusal.is_some();
+        let text = refusal.unwrap_or_else(|| error.to_string());
         // Some libraries print their source with themselves; said once is enough.
         if !line.ends_with(&text) {
             line.push_str(": ");
             line.push_str(&text);
         }
-        cause = error.source();
+        cause = error.source().filter(|_| !is_last);
     }
     line
 }

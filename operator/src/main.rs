@@ -40,7 +40,7 @@ fn start(args: Args) -> anyhow::Result<()> {
 fn plan(args: Plan) -> anyhow::Result<String> {
     let file = args.filename.display().to_string();
     let text = read(&args.filename).with_context(|| format!("cannot read {file}"))?;
-    preview::preview(&text, &args.images.settings(None)).context(file)
+    preview::preview(&text, &args.images.settings(args.operator_namespace, None)).context(file)
 }
 
 fn read(path: &Path) -> std::io::Result<String> {

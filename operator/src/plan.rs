@@ -6,13 +6,16 @@
 //! nothing is deleted or moved on it ([`check`] refuses such plans).
 
 pub mod autoscale;
+pub mod binding;
 pub mod capacity;
 pub mod check;
 pub mod hasher;
 pub mod metadata;
 pub mod names;
+mod network;
 mod next;
 pub mod objects;
+mod pace;
 pub mod preview;
 pub mod redis_objects;
 #[cfg(test)]
@@ -26,9 +29,10 @@ pub mod validate;
 pub(crate) use next::redis_wanted;
 pub use next::{mend, next};
 pub use objects::Objects;
+pub use pace::pace;
 pub use secrets::MissingSecret;
 pub use seen::{Known, KubernetesSeen, Observed};
-pub use status::{changed_status, failed_status, first_status, invalid_status};
+pub use status::{changed_status, failed_status, first_status, invalid_events, invalid_status};
 pub use validate::{Invalid, Settings, Validated, validate};
 
 use std::collections::BTreeMap;
@@ -37,6 +41,7 @@ use authcluster_contract::node::NodeId;
 use authcluster_contract::weights::Weight;
 
 use crate::api::AuthClusterStatus;
+use crate::api::events::EventReason;
 use seen::ObjectRef;
 
 /// Everything to do now. Complete: whoever applies it chooses nothing.
@@ -64,13 +69,25 @@ pub struct Plan {
     pub requeue_after_ms: u64,
 }
 
+impl Plan {
+    /// Whether it does anything beside speaking and keeping objects as they are.
+    #[must_use]
+    pub fn acts(&self) -> bool {
+        !self.secrets.is_empty()
+            || !self.deletes.is_empty()
+            || self.redis_step.is_some()
+            || !self.weights.is_empty()
+            || self.scale.is_some()
+    }
+}
+
 /// An event of the resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EventNote {
     /// Whether it is a warning.
     pub warning: bool,
-    /// One word in `CamelCase`, from [`crate::api::conditions::Reason`] or the step's name.
-    pub reason: String,
+    /// One word of a closed list.
+    pub reason: EventReason,
     /// What was done or what is wrong.
     pub note: String,
 }

@@ -15,8 +15,9 @@ use tokio::time::timeout;
 use tracing::{Instrument as _, info_span, warn};
 
 use crate::api::AuthCluster;
+use crate::api::events::{Act, EventReason};
 use crate::apply::status::apply_status;
-use crate::apply::{apply_plan, events};
+use crate::apply::{CALL_TIMEOUT, apply_plan, events};
 use crate::context::{ClusterKey, Context};
 use crate::error::{Error, Retry, backoff, chain};
 use crate::observe::observe_world;
@@ -27,9 +28,8 @@ use crate::telemetry::Reason;
 /// that hangs must not keep its resource for ever.
 const PASS_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// After objects were changed, what becomes of them is looked at so soon, in milliseconds, even if no watch
-/// speaks.
-const AFTER_CHANGE_MS: u64 = 1_000;
+/// After objects were changed, what becomes of them is looked at so soon, even if no watch speaks.
+const AFTER_CHANGE: Duration = Duration::from_secs(1);
 
 /// One pass, counted and logged.
 ///
@@ -66,7 +66,9 @@ pub async fn reconcile(
 async fn pass(context: &Context, key: &ClusterKey) -> Result<Action, Error> {
     // Read anew: the copy of the watch may be older than a status that this process wrote.
     let api: Api<AuthCluster> = Api::namespaced(context.client.clone(), &key.namespace);
-    let Some(cluster) = api.get_opt(&key.name).await.map_err(Error::Cluster)? else {
+    let read = timeout(CALL_TIMEOUT, api.get_opt(&key.name)).await;
+    let read = read.map_err(|_| Error::Overdue { limit: CALL_TIMEOUT })?;
+    let Some(cluster) = read.map_err(Error::Cluster)? else {
         context.memory.forget(key);
         return Ok(Action::await_change());
     };
@@ -83,20 +85,24 @@ async fn pass(context: &Context, key: &ClusterKey) -> Result<Action, Error> {
         Box::pin(observe_world(context, &cluster, &wanted)).await.map_err(Error::Observe)?;
     let mut plan = plan::next(&wanted, &world.observed, now);
     context.memory.scaled(key, std::mem::take(&mut plan.histories));
-    let (mut status, mut requeue_after_ms) = (plan.status.clone(), plan.requeue_after_ms);
-    let applied = apply_plan(context, &cluster, &world, plan).await;
+    let (mut status, mut pause) =
+        (plan.status.clone(), Duration::from_millis(plan.requeue_after_ms));
+    let mut news = plan.acts();
+    let applied = Box::pin(apply_plan(context, &cluster, &world, plan)).await;
     context.memory.applied(key, applied.as_ref().err().map(|error| chain(error)));
     match &applied {
         Err(error) => status = plan::failed_status(status, &chain(error), now),
         Ok(0) => {}
         Ok(changed) => {
             status = plan::changed_status(status, *changed, now);
-            requeue_after_ms = requeue_after_ms.min(AFTER_CHANGE_MS);
+            pause = pause.min(AFTER_CHANGE);
+            news = true;
         }
     }
-    apply_status(context, &cluster, &status).await.map_err(Error::Status)?;
+    news |= apply_status(context, &cluster, &status).await.map_err(Error::Status)?;
     applied.map_err(Error::Apply)?;
-    Ok(Action::requeue(Duration::from_millis(requeue_after_ms)))
+    let quiet = context.memory.quiet(key, news, context.clock.instant());
+    Ok(Action::requeue(plan::pace(pause, quiet)))
 }
 
 /// A pass over a resource that cannot be carried out as it is written: it says so, and keeps the Redis
@@ -109,12 +115,15 @@ async fn invalid_pass(
     let now = context.clock.now();
     let status = plan::invalid_status(cluster, &invalid, now);
     apply_status(context, cluster, &status).await.map_err(Error::Status)?;
+    let key = ClusterKey::of(cluster);
+    let told = plan::invalid_events(cluster, &invalid);
+    events::apply_events(context, &key, &cluster.object_ref(&()), told).await;
     let Some(mendable) = invalid.mendable else { return Ok(Action::await_change()) };
     let world =
         Box::pin(observe_world(context, cluster, &mendable)).await.map_err(Error::Observe)?;
     let plan = plan::mend(&mendable, &world.observed, now);
     let requeue_after_ms = plan.requeue_after_ms;
-    apply_plan(context, cluster, &world, plan).await.map_err(Error::Apply)?;
+    Box::pin(apply_plan(context, cluster, &world, plan)).await.map_err(Error::Apply)?;
     Ok(Action::requeue(Duration::from_millis(requeue_after_ms)))
 }
 
@@ -131,7 +140,7 @@ async fn undecodable(
     warn!(cluster = %key, error, "the resource cannot be decoded");
     let note = EventNote {
         warning: true,
-        reason: "Undecodable".to_owned(),
+        reason: EventReason::Act(Act::Undecodable),
         note: format!("the operator cannot read this resource: {error}"),
     };
     events::apply_events(context, &key, &guard.object_ref(&()), vec![note]).await;

@@ -86,7 +86,7 @@ pub async fn run(args: Run) -> Result<(), Error> {
             lease_times: LeaseTimes::DEFAULT,
             pod_name: args.pod_name,
             namespace: args.namespace,
-            settings: args.images.settings(args.pod_ip),
+            settings: args.images.settings(client.default_namespace().to_owned(), args.pod_ip),
             client,
             metrics,
             signs,
@@ -205,19 +205,14 @@ impl Probes for Health {
     }
 }
 
-/// Waits until the cluster knows our resource, and says so when it knows another version of it: fields
-/// that an older schema lacks are dropped by the API server without a word.
+/// Waits until the cluster knows our resource with every field of ours. Under an older definition the API
+/// server drops what people write into new fields, and refuses the status: better to stay out, not ready,
+/// while the operator of before goes on. A newer one is fine.
 async fn wait_for_crd(client: &Client, health: &Health) {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     loop {
         let problem = match read_crd(&api).await {
-            Ok(differs) => {
-                if differs {
-                    warn!(
-                        "the CustomResourceDefinition in the cluster is not the one of this version: \
-                         apply the output of `operator crd`"
-                    );
-                }
+            Ok(()) => {
                 health.connected.store(true, Ordering::Relaxed);
                 return;
             }
@@ -229,8 +224,8 @@ async fn wait_for_crd(client: &Client, health: &Health) {
     }
 }
 
-/// Whether the schema in the cluster differs from ours.
-async fn read_crd(api: &Api<CustomResourceDefinition>) -> Result<bool, String> {
+/// Whether the definition in the cluster has all that is ours.
+async fn read_crd(api: &Api<CustomResourceDefinition>) -> Result<(), String> {
     let ours = api::crd().map_err(|error| chain(&error))?;
     let name = ours.metadata.name.clone().unwrap_or_default();
     let read = timeout(Duration::from_secs(10), api.get_opt(&name)).await;
@@ -238,10 +233,17 @@ async fn read_crd(api: &Api<CustomResourceDefinition>) -> Result<bool, String> {
         .map_err(|_| "the API server does not answer".to_owned())?
         .map_err(|error| format!("cannot read the CustomResourceDefinition: {}", chain(&error)))?
         .ok_or_else(|| format!("the CustomResourceDefinition {name} is not installed"))?;
-    let schemas = |crd: &CustomResourceDefinition| {
-        crd.spec.versions.iter().map(|version| version.schema.clone()).collect::<Vec<_>>()
-    };
-    Ok(schemas(&ours) != schemas(&theirs))
+    let lacks = api::lacks(&theirs).map_err(|error| chain(&error))?;
+    let Some(first) = lacks.first() else { return Ok(()) };
+    Err(format!(
+        "the CustomResourceDefinition in the cluster is older than this operator: it lacks {first}{}; apply the \
+         output of `operator crd`",
+        if lacks.len() > 1 {
+            format!(" and {} more", lacks.len().saturating_sub(1))
+        } else {
+            String::new()
+        }
+    ))
 }
 
 /// A token that SIGTERM or SIGINT cancels.

@@ -114,29 +114,21 @@ impl Metrics {
 
     fn register(&self) {
         let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
-        registry.register("reconciles", "Passes over one AuthCluster", self.reconciles.clone());
-        registry.register(
-            "reconcile_errors",
-            "Failed passes by the step that failed",
-            self.reconcile_errors.clone(),
-        );
-        registry.register(
-            "reconcile_duration_seconds",
-            "Duration of passes",
-            self.reconcile_seconds.clone(),
-        );
-        registry.register("writes", "Writes to Kubernetes by kind", self.writes.clone());
-        registry.register(
-            "redis_steps",
-            "Steps on Redis Clusters by kind",
-            self.redis_steps.clone(),
-        );
-        registry.register(
-            "undecodable_resources",
-            "AuthClusters that could not be decoded, as often as seen",
-            self.undecodable.clone(),
-        );
-        registry.register("leader", "1 while this process leads", self.leader.clone());
+        let help = "Passes over one AuthCluster, failed ones too";
+        registry.register("reconciles", help, self.reconciles.clone());
+        let help = "Passes that failed, by the step that failed";
+        registry.register("reconcile_errors", help, self.reconcile_errors.clone());
+        let help = "Duration of passes";
+        registry.register("reconcile_duration_seconds", help, self.reconcile_seconds.clone());
+        let help =
+            "Writes to Kubernetes, by kind of object; it stands still when there is nothing to do";
+        registry.register("writes", help, self.writes.clone());
+        let help = "Steps taken on Redis Clusters, by kind";
+        registry.register("redis_steps", help, self.redis_steps.clone());
+        let help = "AuthClusters that could not be decoded, as often as they were seen";
+        registry.register("undecodable_resources", help, self.undecodable.clone());
+        let help = "1 while this process leads, 0 while it stands by";
+        registry.register("leader", help, self.leader.clone());
     }
 
     /// The text that Prometheus reads.

@@ -130,13 +130,7 @@ async fn introspects(store: &Arc<RedisStore>, critical: bool) -> anyhow::Result<
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let servers = RedisServers::cluster(&Options::of(SHARDS, 1)).await?;
-    let config = Redis {
-        seeds: servers.addresses().iter().map(ToString::to_string).collect(),
-        username: None,
-        password_file: None,
-        tls: None,
-        acknowledgements: 1,
-    };
+    let config = Redis::at(servers.addresses().iter().map(ToString::to_string).collect());
     let tasks = Tasks::default();
     let store = Arc::new(RedisStore::start(&config, &Arc::new(Metrics::new()), &tasks)?);
     eventually("the store answers", Duration::from_secs(15), || async {

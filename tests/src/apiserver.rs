@@ -2,6 +2,7 @@
 //! plane. One for all tests of a program, begun anew by the first and taken down after the last; each
 //! test has namespaces of its own.
 
+use std::path::PathBuf;
 use std::process::Output;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
@@ -30,6 +31,10 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub mod program;
+pub mod proxy;
+pub mod site;
+
 /// The lab that these tests have to themselves.
 const LAB: &str = "apiserver-tests";
 
@@ -51,10 +56,25 @@ impl ApiServer {
         }
         // Fails only when it is installed already.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let lab = tokio::task::spawn_blocking(begin).await??;
-        let server = Arc::new(Self { lab: Some(lab) });
-        server.apply_crd().await?;
+        let server = Self::begin(LAB).await?;
         *one = Arc::downgrade(&server);
+        Ok(server)
+    }
+
+    /// An API server for one test alone, which changes what all tests share. `lab` is its own.
+    ///
+    /// # Errors
+    /// When the lab does not come up.
+    pub async fn alone(lab: &'static str) -> anyhow::Result<Arc<Self>> {
+        // Fails only when it is installed already.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        Self::begin(lab).await
+    }
+
+    async fn begin(lab: &'static str) -> anyhow::Result<Arc<Self>> {
+        let lab = tokio::task::spawn_blocking(move || begin(lab)).await??;
+        let server = Arc::new(Self { lab: Some(lab) });
+        server.apply_crd(&api::crd()?).await?;
         Ok(server)
     }
 
@@ -109,31 +129,25 @@ impl ApiServer {
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    /// Starts an operator within this process that looks after `namespace` alone, as `token`'s owner or
-    /// with all rights.
+    /// Starts an operator within this process that looks after `namespace` alone, reaches the API server as
+    /// `config` says, and leads by `lease` in that namespace.
     ///
     /// # Errors
     /// When it cannot connect.
-    pub async fn start_operator(
+    pub fn start_operator(
         &self,
         namespace: &str,
-        token: Option<&str>,
+        config: Config,
+        lease: &str,
     ) -> anyhow::Result<RunningOperator> {
-        let signs = LifeSigns::default();
-        let mut config = self.config().await?;
-        if let Some(token) = token {
-            config.auth_info = kube::config::AuthInfo {
-                token: Some(token.to_owned().into()),
-                ..kube::config::AuthInfo::default()
-            };
-        }
-        let client = ClientBuilder::try_from(config)?.with_layer(&signs).build();
         static NEXT: AtomicU32 = AtomicU32::new(0);
+        let signs = LifeSigns::default();
+        let client = ClientBuilder::try_from(config)?.with_layer(&signs).build();
         let operator = Operator {
             client,
             namespace: Some(namespace.to_owned()),
             lease_namespace: namespace.to_owned(),
-            lease_name: "authcluster-operator".to_owned(),
+            lease_name: lease.to_owned(),
             lease_times: LeaseTimes::DEFAULT,
             pod_name: format!("operator-{}", NEXT.fetch_add(1, Ordering::Relaxed)),
             settings: settings(),
@@ -146,17 +160,32 @@ impl ApiServer {
         Ok(RunningOperator { operator, stop, task })
     }
 
-    async fn config(&self) -> anyhow::Result<Config> {
+    /// Its kubeconfig.
+    ///
+    /// # Errors
+    /// When the lab has been taken down.
+    pub fn kubeconfig(&self) -> anyhow::Result<PathBuf> {
+        Ok(self.lab()?.kubeconfig())
+    }
+
+    /// How to reach it, with all rights.
+    ///
+    /// # Errors
+    /// When the kubeconfig cannot be used.
+    pub async fn config(&self) -> anyhow::Result<Config> {
         let kubeconfig = Kubeconfig::read_from(self.lab()?.kubeconfig())?;
         Ok(Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?)
     }
 
-    async fn apply_crd(&self) -> anyhow::Result<()> {
+    /// Puts this definition in place of ours, and waits until it is in force.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn apply_crd(&self, crd: &CustomResourceDefinition) -> anyhow::Result<()> {
         let client = self.client().await?;
         let crds: Api<CustomResourceDefinition> = Api::all(client);
-        let crd = api::crd()?;
         let name = crd.metadata.name.clone().context("the definition has no name")?;
-        crds.patch(&name, &PatchParams::apply("tests").force(), &Patch::Apply(&crd)).await?;
+        crds.patch(&name, &PatchParams::apply("tests").force(), &Patch::Apply(crd)).await?;
         let established = await_condition(crds, &name, conditions::is_crd_established());
         tokio::time::timeout(std::time::Duration::from_secs(30), established).await??;
         Ok(())
@@ -220,14 +249,15 @@ pub fn settings() -> Settings {
         operator_image: "authcluster-operator:test".to_owned(),
         hasher_image: "authcluster-hasher:test".to_owned(),
         redis_image: "redis:test".to_owned(),
+        operator_namespace: "authcluster-system".to_owned(),
         ipv6: false,
     }
 }
 
 /// Brings the lab up from nothing: what a run that crashed has left is no start for tests.
-fn begin() -> anyhow::Result<Lab> {
+fn begin(lab: &str) -> anyhow::Result<Lab> {
     let site = Site::new(&Environment::read().cache);
-    let name = LAB.parse()?;
+    let name = lab.parse()?;
     Lab::down_named(&site, &name)?;
     Ok(Lab::ensure(&site, &name, &Shape::CONTROL_PLANE, Report::start())?)
 }

@@ -4,6 +4,7 @@
 //! The lab is begun anew by the first test of a run and stays up after the last, so that its logs and
 //! objects can be looked at; `make test-cluster` takes it down.
 
+mod load;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,7 @@ use tempfile::TempDir;
 use crate::caller::{Answer, Call, Caller};
 use crate::eventually::eventually;
 
+pub use load::{Figures, Load};
 pub use world::{OPERATOR_NAMESPACE, World};
 
 /// Port of the API in Services and pods.
@@ -53,9 +55,16 @@ impl Cluster {
     /// When it does not become so; the error says what it was doing.
     pub async fn ready(story: &str) -> anyhow::Result<Self> {
         Self::applied(story).await?;
-        let world = World::get().await?;
-        until_ready(world, story).await?;
-        Self::connect(world, story).await
+        Self::becomes_ready(story).await
+    }
+
+    /// One with these hashers instead, `Ready`.
+    ///
+    /// # Errors
+    /// When it does not become so.
+    pub async fn ready_with(story: &str, hasher: Value) -> anyhow::Result<Self> {
+        Self::apply(story, hasher).await?;
+        Self::becomes_ready(story).await
     }
 
     /// The same, only applied.
@@ -63,6 +72,11 @@ impl Cluster {
     /// # Errors
     /// When it is refused.
     pub async fn applied(story: &str) -> anyhow::Result<()> {
+        let requests = json!({"requests": {"cpu": "200m"}});
+        Self::apply(story, json!({"replicas": 3, "resources": requests})).await
+    }
+
+    async fn apply(story: &str, hasher: Value) -> anyhow::Result<()> {
         let world = World::get().await?;
         let metadata = ObjectMeta { name: Some(story.to_owned()), ..ObjectMeta::default() };
         let namespace = Namespace { metadata, ..Namespace::default() };
@@ -72,7 +86,7 @@ impl Cluster {
             "apiVersion": "authcluster.dev/v1alpha1", "kind": "AuthCluster",
             "metadata": {"name": Self::NAME, "namespace": story},
             "spec": {
-                "hasher": {"replicas": 3, "resources": {"requests": {"cpu": "200m"}}},
+                "hasher": hasher,
                 "redis": {"image": "redis:7.0", "shards": 3, "replicasPerShard": 1},
             },
         });
@@ -309,6 +323,19 @@ impl Cluster {
             Ok(primaries)
         })
         .await
+    }
+
+    /// A figure that a hasher tells of itself: the rest of the line that begins so.
+    ///
+    /// # Errors
+    /// When it does not tell it.
+    pub async fn metric(&self, hasher: &str, begin: &str) -> anyhow::Result<f64> {
+        let path =
+            format!("/api/v1/namespaces/{}/pods/{hasher}:9090/proxy/metrics", self.namespace);
+        let text = self.world.kubectl(&["get", "--raw", &path], "").await?;
+        let line = text.lines().find_map(|line| line.strip_prefix(begin));
+        let line = line.with_context(|| format!("{hasher} has no {begin}"))?;
+        Ok(line.trim().parse()?)
     }
 
     /// Marks the resource, so that the operator looks at it again.

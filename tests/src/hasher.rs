@@ -17,8 +17,14 @@ use crate::process::{Process, Signal};
 
 const NAME: &str = "hasher.a.default.authcluster.dev";
 
+/// `USER_HZ`, in which Linux counts CPU time in `/proc`, wherever this runs.
+const TICKS_PER_SECOND: f64 = 100.0;
+
 /// Time for a hasher to know all others: calibration, and two looks at the store.
 const START_BOUND: Duration = Duration::from_secs(30);
+
+/// Time for a hasher to end: what it has admitted, and some for a machine that does other things.
+const END_BOUND: Duration = Duration::from_secs(30);
 
 /// What the operator mounts into each pod for its peers.
 ///
@@ -107,6 +113,32 @@ impl Hasher {
         Ok(values.filter_map(|value| value.parse::<u64>().ok()).sum())
     }
 
+    /// A metric in seconds.
+    ///
+    /// # Errors
+    /// No answer, or no such metric.
+    pub async fn seconds(&self, name: &str) -> anyhow::Result<f64> {
+        let text = reqwest::get(format!("http://{}/metrics", self.admin)).await?.text().await?;
+        let name = format!("authcluster_hasher_{name} ");
+        let value = text.lines().find_map(|line| line.strip_prefix(&name));
+        value.with_context(|| format!("no metric {name}"))?.parse().context("a number")
+    }
+
+    /// CPU time of all its threads, in seconds.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn cpu_seconds(&self) -> anyhow::Result<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
+        // The name in parentheses may hold blanks; user and system time are the 12th and 13th after it.
+        let (_, rest) = stat.rsplit_once(')').context("no name")?;
+        let mut ticks = 0_u64;
+        for field in rest.split_whitespace().skip(11).take(2) {
+            ticks += field.parse::<u64>()?;
+        }
+        Ok(ticks as f64 / TICKS_PER_SECOND)
+    }
+
     /// Its resident memory, in KiB.
     ///
     /// # Errors
@@ -140,6 +172,26 @@ impl Hasher {
     /// It has ended.
     pub fn thaw(&self) -> anyhow::Result<()> {
         self.process.signal(Signal::Continue)
+    }
+
+    /// Asks it to end, as Kubernetes does, and waits until it has.
+    ///
+    /// # Errors
+    /// It does not end in time, or not well.
+    pub async fn end(mut self) -> anyhow::Result<()> {
+        self.process.signal(Signal::Terminate)?;
+        let mut ticks = tokio::time::interval(Duration::from_millis(50));
+        let ended = async {
+            loop {
+                ticks.tick().await;
+                if let Some(status) = self.process.ended()? {
+                    return anyhow::Ok(status);
+                }
+            }
+        };
+        let status = tokio::time::timeout(END_BOUND, ended).await.context("it does not end")??;
+        anyhow::ensure!(status.success(), "{status}");
+        Ok(())
     }
 
     /// Kills it.

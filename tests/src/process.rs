@@ -2,7 +2,7 @@
 //! itself is killed.
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::Context as _;
 
@@ -17,6 +17,7 @@ pub(crate) struct Process {
 pub(crate) enum Signal {
     Stop,
     Continue,
+    Terminate,
 }
 
 impl Process {
@@ -41,11 +42,17 @@ impl Process {
         let name = match signal {
             Signal::Stop => "-STOP",
             Signal::Continue => "-CONT",
+            Signal::Terminate => "-TERM",
         };
         let id = self.id().to_string();
         let status = Command::new("kill").args([name, &id]).status().context("cannot run kill")?;
         anyhow::ensure!(status.success(), "kill {name} {id}: {status}");
         Ok(())
+    }
+
+    /// How it has ended, if it has.
+    pub(crate) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        self.child.try_wait().context("cannot wait for a child")
     }
 
     /// Kills it and waits for its end.

@@ -8,6 +8,10 @@
 mod breaker;
 mod clients;
 mod limits;
+mod live;
+mod migration;
+#[cfg(test)]
+mod reference;
 mod sessions;
 
 use std::net::SocketAddr;
@@ -18,11 +22,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::cost::Argon2idPolicy;
 use crate::formats::Legacy;
+use crate::pepper::PepperFolder;
 use crate::user::UsernameCase;
 
 pub use breaker::Breaker;
 pub use clients::{Client, Clients, Scope};
 pub use limits::{Backoff, Limits, PERIOD_SECONDS_MAX, RateRule, RateScope};
+pub use live::Live;
+pub use migration::{Migration, MixShare};
 pub use sessions::{SessionEncryption, Sessions};
 
 /// The whole file.
@@ -38,7 +45,8 @@ pub struct HasherConfig {
     pub clients_file: Option<PathBuf>,
     /// What a new hash looks like.
     pub password: PasswordPolicy,
-    /// Hashing threads. Without it: one for each whole CPU of the pod's request.
+    /// Hashing threads. Without it: one for each CPU that the process may use. In a pod the operator says how
+    /// many, in `HASHER_LANES`.
     pub lanes: Option<u32>,
     /// Keep each hashing thread on a CPU of its own. For nodes with CPUs set aside for this pod: on
     /// shared ones a thread that may not move waits for whoever else is there.
@@ -58,6 +66,8 @@ pub struct HasherConfig {
     pub sessions: Sessions,
     /// How many failed attempts are let through.
     pub limits: Limits,
+    /// How users move from old hashes to new ones.
+    pub migration: Migration,
 }
 
 /// Addresses that the hasher listens on.
@@ -94,6 +104,8 @@ pub struct PasswordPolicy {
     pub argon2id: Argon2idPolicy,
     /// Old hashes; without it every family, within the hasher's own bounds.
     pub legacy: Option<Legacy>,
+    /// Secrets that go into hashes. Without it a hash that was made with one is an error.
+    pub pepper: Option<PepperFolder>,
 }
 
 /// How usernames become keys.
@@ -123,6 +135,26 @@ pub struct Redis {
     /// replicas and knows what a lost primary then costs.
     #[serde(default = "one")]
     pub acknowledgements: u32,
+    /// Time for one call with all its tries, in milliseconds; 500 is half of a request's deadline. Three
+    /// tenths of it are for one answer, half of it for replicas to acknowledge. Longer, a node that hangs
+    /// holds its callers up for as long; shorter, a busy one is taken for one that hangs.
+    #[serde(default = "call_timeout_ms")]
+    pub call_timeout_ms: u32,
+}
+
+impl Redis {
+    /// The one at these seeds, and the defaults.
+    #[must_use]
+    pub fn at(seeds: Vec<String>) -> Self {
+        Self {
+            seeds,
+            username: None,
+            password_file: None,
+            tls: None,
+            acknowledgements: one(),
+            call_timeout_ms: call_timeout_ms(),
+        }
+    }
 }
 
 /// TLS to Redis. A node's certificate must carry the name, or the address, that the node announces.
@@ -135,6 +167,10 @@ pub struct RedisTls {
 
 const fn one() -> u32 {
     1
+}
+
+const fn call_timeout_ms() -> u32 {
+    500
 }
 
 /// The other pods.
@@ -265,6 +301,7 @@ impl HasherConfig {
         }
         self.sessions.checked()?;
         self.limits.check()?;
+        self.migration.check()?;
         Ok(())
     }
 }

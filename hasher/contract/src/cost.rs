@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::{
     POLICY_ITERATIONS_MAX, POLICY_MEMORY_MIB_MAX, POLICY_MEMORY_MIB_MIN, POLICY_PARALLELISM_MAX,
+    UNITS_MAX,
 };
 
 /// Work, in MiB-passes.
@@ -113,9 +114,12 @@ impl Argon2idPolicy {
         };
         let memory_mib =
             bound("memory_mib", self.memory_mib, POLICY_MEMORY_MIB_MIN, POLICY_MEMORY_MIB_MAX)?;
+        // Of the work that a stored hash may ask for: what is made is to be verified.
+        let units_max = UNITS_MAX.checked_div(memory_mib).unwrap_or(UNITS_MAX);
+        let iterations_max = POLICY_ITERATIONS_MAX.min(units_max);
         Ok(Cost {
             memory_kib: memory_mib.saturating_mul(1024),
-            iterations: bound("iterations", self.iterations, 1, POLICY_ITERATIONS_MAX)?,
+            iterations: bound("iterations", self.iterations, 1, iterations_max)?,
             parallelism: bound("parallelism", self.parallelism, 1, POLICY_PARALLELISM_MAX)?,
         })
     }

@@ -24,6 +24,10 @@ pub enum RehashReason {
     SaltLength,
     /// A shorter output than a new hash gets.
     OutputLength,
+    /// Another pepper than a new hash gets, or none.
+    Pepper,
+    /// Argon2id, but over an older function: at this login the password is here, and it can go.
+    Wrapped,
 }
 
 /// The function that made a hash.
@@ -78,6 +82,8 @@ pub enum Scheme {
     SaltedDigest,
     /// What a SCRAM server keeps (RFC 5802).
     Scram,
+    /// Argon2id over the digest of an older function.
+    Wrapped,
     /// No password is right.
     Unusable,
 }

@@ -3,20 +3,26 @@
 //! Requests are read, never written, so a password or session id cannot be serialised by mistake.
 //! Unknown request fields are refused: a typo in `encoded` must not become "no such user".
 
+mod code;
 mod limits;
+mod migrations;
 mod sessions;
+mod wrap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::secret::{Password, PasswordError, SecretString};
 
 pub use crate::formats::{RehashReason, Scheme};
+pub use code::Code;
 pub use limits::{LimitsResetReply, LimitsResetRequest};
+pub use migrations::{CommitReply, CommitRequest, Rehash};
 pub use sessions::{
     CreateSessionRequest, CreatedSession, IntrospectReply, ListSessionsReply, ListedSession,
     NewSession, RevokeAllReply, RevokeReply, RevokeRequest, RotateReply, SessionRequest,
     UserRequest,
 };
+pub use wrap::{WrapReply, WrapRequest, WrapRow, WrapVerdict};
 
 /// Header of a request: time that the caller gives it, in milliseconds. Only ever shortens the
 /// configured time.
@@ -36,12 +42,16 @@ pub struct HashRequest {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyRequest {
-    /// Finds the user's home pod; any pod does without it.
+    /// Finds the user's home pod; any pod does without it. Needed with `migrate`.
     pub username: Option<String>,
     password: Option<SecretString>,
     password_b64: Option<SecretString>,
     /// The stored hash.
     pub encoded: SecretString,
+    /// Whether to make a new hash when one is due. Off unless asked for: it costs as much as another
+    /// login, and only who writes it has anything of it.
+    #[serde(default)]
+    pub migrate: bool,
 }
 
 /// `POST /v1/login`.
@@ -61,6 +71,9 @@ pub struct LoginRequest {
     /// The user's own IPv4 or IPv6 address, for the limits. Text here, so that what is wrong with it
     /// can be said.
     pub address: Option<String>,
+    /// Whether to make a new hash when one is due; see [`VerifyRequest::migrate`].
+    #[serde(default)]
+    pub migrate: bool,
 }
 
 macro_rules! password_of {
@@ -101,6 +114,9 @@ pub struct VerifyReply {
     pub reasons: Vec<RehashReason>,
     /// What the stored hash is.
     pub scheme: Scheme,
+    /// The new hash, when one was asked for, is due, and this request was the one to make it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rehash: Option<Rehash>,
 }
 
 /// Answer to `POST /v1/login`. The same for a wrong password and for a user that does not exist.
@@ -116,6 +132,9 @@ pub struct LoginReply {
     /// The new session, when one was asked for and the password is right.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub session: Option<CreatedSession>,
+    /// The new hash; see [`VerifyReply::rehash`].
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rehash: Option<Rehash>,
 }
 
 /// Answer to `GET /v1/nodes`: this pod's view.
@@ -180,127 +199,6 @@ pub struct Problem {
     pub code: Code,
     /// What is wrong with this request, and what to do. Holds nothing secret.
     pub detail: String,
-}
-
-/// Every kind of problem the API can answer with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Code {
-    /// 400: the body is no JSON of the documented shape, or a field makes no sense.
-    MalformedRequest,
-    /// 401: no token, or an unknown one.
-    Unauthenticated,
-    /// 403: the caller lacks the scope.
-    Forbidden,
-    /// 404: no such path.
-    NotFound,
-    /// 405: the path knows other methods.
-    MethodNotAllowed,
-    /// 409: critical sessions need a Redis Cluster with at least three shards.
-    CriticalUnavailable,
-    /// 413: the body is too large.
-    PayloadTooLarge,
-    /// 415: the body is not declared as JSON.
-    UnsupportedMediaType,
-    /// 422: the stored hash is of no known format.
-    UnsupportedFormat,
-    /// 422: the stored hash asks for more work than is allowed.
-    CostOutOfBounds,
-    /// 422: the password is longer than allowed.
-    PasswordTooLong,
-    /// 429: too many requests of this user are under way at once.
-    UserBusy,
-    /// 429: too many attempts, or too much work asked for.
-    Throttled,
-    /// 500: a fault of the hasher.
-    Internal,
-    /// 503: no pod can finish in time.
-    Overloaded,
-    /// 503: the store of sessions cannot be reached.
-    SessionsUnavailable,
-    /// 503: the store of limits cannot be reached.
-    LimitsUnavailable,
-}
-
-impl Code {
-    /// The HTTP status.
-    #[must_use]
-    pub const fn status(self) -> u16 {
-        match self {
-            Self::MalformedRequest => 400,
-            Self::Unauthenticated => 401,
-            Self::Forbidden => 403,
-            Self::NotFound => 404,
-            Self::MethodNotAllowed => 405,
-            Self::CriticalUnavailable => 409,
-            Self::PayloadTooLarge => 413,
-            Self::UnsupportedMediaType => 415,
-            Self::UnsupportedFormat | Self::CostOutOfBounds | Self::PasswordTooLong => 422,
-            Self::UserBusy | Self::Throttled => 429,
-            Self::Internal => 500,
-            Self::Overloaded | Self::SessionsUnavailable | Self::LimitsUnavailable => 503,
-        }
-    }
-
-    /// The code in a few words.
-    #[must_use]
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::MalformedRequest => "Malformed request",
-            Self::Unauthenticated => "Caller not known",
-            Self::Forbidden => "Scope missing",
-            Self::NotFound => "No such path",
-            Self::MethodNotAllowed => "Method not allowed",
-            Self::CriticalUnavailable => "Critical sessions unavailable",
-            Self::PayloadTooLarge => "Body too large",
-            Self::UnsupportedMediaType => "Body is not JSON",
-            Self::UnsupportedFormat => "Unsupported hash format",
-            Self::CostOutOfBounds => "Hash cost out of bounds",
-            Self::PasswordTooLong => "Password too long",
-            Self::UserBusy => "User busy",
-            Self::Throttled => "Too many attempts",
-            Self::Internal => "Internal error",
-            Self::Overloaded => "Overloaded",
-            Self::SessionsUnavailable => "Sessions unavailable",
-            Self::LimitsUnavailable => "Limits unavailable",
-        }
-    }
-
-    /// The code as it is spelled in JSON and in metric labels.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::MalformedRequest => "malformed-request",
-            Self::Unauthenticated => "unauthenticated",
-            Self::Forbidden => "forbidden",
-            Self::NotFound => "not-found",
-            Self::MethodNotAllowed => "method-not-allowed",
-            Self::CriticalUnavailable => "critical-unavailable",
-            Self::PayloadTooLarge => "payload-too-large",
-            Self::UnsupportedMediaType => "unsupported-media-type",
-            Self::UnsupportedFormat => "unsupported-format",
-            Self::CostOutOfBounds => "cost-out-of-bounds",
-            Self::PasswordTooLong => "password-too-long",
-            Self::UserBusy => "user-busy",
-            Self::Throttled => "throttled",
-            Self::Internal => "internal",
-            Self::Overloaded => "overloaded",
-            Self::SessionsUnavailable => "sessions-unavailable",
-            Self::LimitsUnavailable => "limits-unavailable",
-        }
-    }
-
-    /// The body of an answer.
-    #[must_use]
-    pub fn problem(self, detail: impl Into<String>) -> Problem {
-        Problem {
-            kind: format!("urn:authcluster:problem:{}", self.as_str()),
-            title: self.title().to_owned(),
-            status: self.status(),
-            code: self,
-            detail: detail.into(),
-        }
-    }
 }
 
 #[cfg(test)]

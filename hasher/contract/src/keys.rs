@@ -73,13 +73,14 @@ pub fn user_generation(user: &UserKey) -> String {
     format!("user_generation:{{{}}}", user.as_str())
 }
 
-/// Held by the one who migrates a user's hash.
+/// Held by the one who migrates a user's hash: digests of the token and of the hash that is replaced.
 #[must_use]
 pub fn migration_lock(user: &UserKey) -> String {
     format!("migration_lock:{{{}}}", user.as_str())
 }
 
-/// Says that a user's hash has been migrated. In the slot of the lock.
+/// Says which hash of a user has been replaced last: `completed`, its digest, and that of the token. In the
+/// slot of the lock.
 #[must_use]
 pub fn migration_status(user: &UserKey) -> String {
     format!("migration_status:{{{}}}", user.as_str())

@@ -30,6 +30,10 @@ pub const ROTATION_GRACE_SECONDS_MAX: u32 = 300;
 /// worst, and the JSON around them.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
+/// Most rows of one call of `/v1/migrations/wrap`. At the default policy a lane does some 200 in the second that
+/// a call has by default.
+pub const WRAP_ROWS_MAX: usize = 100;
+
 /// Smallest Argon2 memory cost that a policy may ask for, in MiB. OWASP's weakest recommended set
 /// is 7 MiB with five passes.
 pub const POLICY_MEMORY_MIB_MIN: u32 = 7;
@@ -39,6 +43,10 @@ pub const POLICY_MEMORY_MIB_MAX: u32 = 2048;
 
 /// Largest number of passes that a policy may ask for. Above it, more memory is the better buy.
 pub const POLICY_ITERATIONS_MAX: u32 = 64;
+
+/// Most work of one computation, in MiB-passes: what bcrypt takes at the highest cost by default, some
+/// seconds of one lane. No policy may ask for more, or what it makes could not be verified.
+pub const UNITS_MAX: u32 = 32 * 1024;
 
 /// Largest Argon2 parallelism that a policy may ask for. Lanes of one hash are computed in turn, so
 /// more buys the defender nothing; 16 admits what other systems have stored.

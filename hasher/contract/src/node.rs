@@ -75,6 +75,9 @@ pub struct NodeRecord {
     pub offered: u64,
     /// The version of its program.
     pub version: String,
+    /// The settings that it goes by ([`crate::config::Live::version`]); empty = it does not say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub config: String,
 }
 
 /// A record that cannot be true.

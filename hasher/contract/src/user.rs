@@ -103,6 +103,19 @@ impl AddressKey {
     }
 }
 
+/// Stands for a stored hash of a user, or for the token of its migration: 128 bits in hexadecimal. Neither
+/// of the two is ever in Redis itself.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MigrationDigest(String);
+
+impl MigrationDigest {
+    /// The hexadecimal digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Why a username cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UsernameError {
@@ -159,6 +172,19 @@ impl UserKeyMaker {
                 self.digest(&[b"ipv6", &network.to_be_bytes()])
             }
         })
+    }
+
+    /// Stands for a hash that a user has, or had. Of two users it is another one, even when both have the
+    /// same hash.
+    #[must_use]
+    pub fn stored_hash(&self, user: &UserKey, encoded: &str) -> MigrationDigest {
+        MigrationDigest(self.digest(&[b"stored", user.0.as_bytes(), encoded.as_bytes()]))
+    }
+
+    /// Stands for the token that a migration of a user is committed with.
+    #[must_use]
+    pub fn commit_token(&self, user: &UserKey, token: &str) -> MigrationDigest {
+        MigrationDigest(self.digest(&[b"commit", user.0.as_bytes(), token.as_bytes()]))
     }
 
     /// Each part with its length before it, so that no two lists of parts are the same bytes.

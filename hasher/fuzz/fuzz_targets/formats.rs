@@ -15,6 +15,7 @@ use std::sync::Arc;
 use authcluster_contract::secret::Password;
 use authcluster_hasher::engine::{Arena, compute};
 use authcluster_hasher::formats::{Bounds, Stored};
+use authcluster_hasher::policy::pricing::rates::Rates;
 use authcluster_hasher::work::Job;
 use libfuzzer_sys::fuzz_target;
 
@@ -45,10 +46,11 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(again.format().name, stored.format().name);
     assert_eq!(again.parameters(), stored.parameters());
     let demand = stored.demand(password.expose().len());
-    assert!(demand.units.0 >= 1);
-    assert!(stored.usual_demand().units <= bounds.units_max);
+    let nominal = |demand| Rates::nominal().quote(demand).units;
+    assert!(nominal(demand).0 >= 1);
+    assert!(nominal(stored.usual_demand()) <= bounds.units_max);
     assert!(demand.memory_kib() <= bounds.memory_kib_max);
-    if demand.units.0 > UNITS_MAX || demand.heap_kib > HEAP_KIB_MAX {
+    if nominal(demand).0 > UNITS_MAX || demand.heap_kib > HEAP_KIB_MAX {
         return;
     }
     let job = Job::Verify { password, stored: Arc::new(stored) };

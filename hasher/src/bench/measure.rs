@@ -12,6 +12,7 @@ use super::{Medians, Report, Row, Wanted};
 use crate::clock;
 use crate::engine::{Arena, EngineError, compute};
 use crate::formats::{Bounds, FormatError, Stored};
+use crate::policy::rehash::Policy;
 use crate::work::{Job, Outcome};
 
 /// What is verified.
@@ -59,7 +60,7 @@ fn a_verify(cost: Cost) -> Result<(String, Job), BenchError> {
     let Ok(password) = Password::from_bytes(PASSWORD.to_vec()) else {
         return Err(BenchError::Disagreement("limit of passwords"));
     };
-    let hash = Job::Hash { password: password.clone(), cost };
+    let hash = Job::Hash { password: password.clone(), policy: Policy { cost, pepper: None } };
     let (Outcome::Hashed(encoded), _) = compute(&hash, &mut Arena::new(cost.memory_kib)?)? else {
         return Err(BenchError::Disagreement("engine"));
     };
@@ -72,7 +73,7 @@ fn a_verify(cost: Cost) -> Result<(String, Job), BenchError> {
 fn alternate(encoded: &str, job: &Job, rounds: u32) -> Result<(f64, f64), BenchError> {
     let failed = |error: &dyn std::fmt::Display| BenchError::Crate(error.to_string());
     let stored = PasswordHash::new(encoded).map_err(|error| failed(&error))?;
-    let mut arena = Arena::new(job.demand().arena_kib)?;
+    let mut arena = Arena::new(job.demand().arena_kib())?;
     let (mut engine_ns, mut crate_ns) = (Vec::new(), Vec::new());
     for _ in 0..rounds.max(1) {
         // The other's memory has driven this one's out of the caches; a lane never loses it.
@@ -89,7 +90,7 @@ fn alternate(encoded: &str, job: &Job, rounds: u32) -> Result<(f64, f64), BenchE
 /// The median time of a hash while all lanes work, in nanoseconds.
 fn all_lanes(job: &Job, wanted: &Wanted) -> Result<f64, BenchError> {
     let lanes = usize::try_from(wanted.lanes.max(1)).unwrap_or(1);
-    let arenas = (0..lanes).map(|_| Arena::new(job.demand().arena_kib));
+    let arenas = (0..lanes).map(|_| Arena::new(job.demand().arena_kib()));
     let mut arenas = arenas.collect::<Result<Vec<_>, EngineError>>()?;
     let mut turns_ns = Vec::new();
     for _ in 0..wanted.rounds.max(1) {

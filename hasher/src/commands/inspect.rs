@@ -6,21 +6,21 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 
 use anyhow::Context as _;
-use authcluster_contract::cost::{Argon2idPolicy, Cost};
+use authcluster_contract::cost::Cost;
 use authcluster_contract::formats::InspectReply;
 use authcluster_contract::http::Code;
-use authcluster_contract::secret::Password;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::args::InspectArgs;
-use crate::clock;
-use crate::engine::{Arena, compute};
+use crate::calibration::{AT_START, measure};
+use crate::engine::Arena;
 use crate::error::ApiError;
 use crate::flows::describe;
-use crate::formats::{Bounds, FormatError, Stored};
-use crate::policy::pricing::Price;
-use crate::work::Job;
+use crate::formats::{FormatError, Stored};
+use crate::policy::budget::LARGE_KIB_MAX;
+use crate::policy::pricing::probes::probes;
+use crate::policy::pricing::rates::Rates;
 
 /// A row of JSON that holds a hash.
 #[derive(Deserialize)]
@@ -33,13 +33,8 @@ struct Row {
 /// # Errors
 /// A file that cannot be read, or a policy out of bounds.
 pub fn inspect(args: &InspectArgs) -> anyhow::Result<bool> {
-    let policy = Argon2idPolicy {
-        memory_mib: args.policy.memory_mib,
-        iterations: args.policy.iterations,
-        parallelism: args.policy.parallelism,
-    };
-    let policy = policy.checked()?;
-    let speed = speed(policy)?;
+    let (policy, bounds) = super::policy(&args.policy)?;
+    let rates = rates(policy.cost)?;
     let input: Box<dyn BufRead> = match &args.file {
         None => Box::new(std::io::stdin().lock()),
         Some(path) => {
@@ -54,8 +49,9 @@ pub fn inspect(args: &InspectArgs) -> anyhow::Result<bool> {
             continue;
         }
         let encoded = serde_json::from_str::<Row>(&line).map_or(line, |row| row.encoded);
-        let read = Stored::parse(&encoded, &Bounds::default());
-        let said = read.map(|stored| describe(&stored, policy, speed));
+        let read = Stored::parse(&encoded, &bounds);
+        let said =
+            read.map(|stored| describe(&stored, &policy, rates.quote(stored.usual_demand())));
         if args.json {
             writeln!(out, "{}", as_json(&said)?)?;
         } else {
@@ -70,19 +66,12 @@ pub fn inspect(args: &InspectArgs) -> anyhow::Result<bool> {
     Ok(summary.refused.is_empty())
 }
 
-/// Units per second of one thread, at the policy: the better of a few hashes.
-fn speed(policy: Cost) -> anyhow::Result<u64> {
+/// What functions take on this thread.
+pub(super) fn rates(policy: Cost) -> anyhow::Result<Rates> {
     let mut arena = Arena::new(policy.memory_kib)?;
-    let password = Password::from_bytes(b"calibration".to_vec())?;
-    let job = Job::Hash { password, cost: policy };
-    let mut best = 1;
-    for _ in 0..3 {
-        let start = clock::now();
-        compute(&job, &mut arena)?;
-        let time = clock::now().saturating_duration_since(start);
-        best = Price::measured(policy.units(), time).speed().max(best);
-    }
-    Ok(best)
+    let probes = probes(1, policy.memory_kib, LARGE_KIB_MAX);
+    let measured = measure(&mut arena, &probes, AT_START)?;
+    Ok(Rates::measured(policy, policy.memory_kib, &measured))
 }
 
 fn as_json(said: &Result<InspectReply, FormatError>) -> serde_json::Result<String> {

@@ -1,4 +1,4 @@
-//! Login: ask the limits, verify, and then create the session.
+//! Login: ask the limits, verify, and then create the session and migrate an old hash.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,6 +7,7 @@ use authcluster_contract::http::{LoginReply, LoginRequest, NewSession, Scheme};
 use authcluster_contract::user::UserKey;
 use http::HeaderMap;
 
+use super::migrate::{Due, Offer};
 use super::{Service, verified};
 use crate::auth::Caller;
 use crate::error::ApiError;
@@ -39,6 +40,8 @@ struct Wanted {
     job: Job,
     username: String,
     session: Option<NewSession>,
+    /// What is to be made anew if it is due, when the caller has asked for that.
+    due: Option<Due>,
 }
 
 impl Service {
@@ -73,7 +76,7 @@ impl Service {
         if !matches {
             return Ok(LoginAnswer { reply: mismatch(), limits: attempt.failed() });
         }
-        let reasons = rehash_reasons(&wanted.stored, self.cost);
+        let reasons = rehash_reasons(&wanted.stored, &self.policy);
         let create = async {
             let Some(session) = wanted.session else { return Ok(None) };
             let created = self.create_session(caller, wanted.user, wanted.username, session);
@@ -81,11 +84,16 @@ impl Service {
             let in_time = tokio::time::timeout_at(deadline.into(), created).await;
             in_time.map_err(|_| StoreError::Unreachable(OutOfTime.into()))?.map(Some)
         };
-        // The right password counts for nothing against the user, whatever becomes of the session.
-        let ((), session) = futures::join!(attempt.succeeded(), create);
+        let migrate = async {
+            let due = wanted.due.filter(|_| !reasons.is_empty())?;
+            self.migrate(caller, due, deadline).await
+        };
+        // The right password counts for nothing against the user, whatever becomes of the session. A
+        // session that fails gives back the lock of the new hash.
+        let ((), session, rehash) = futures::join!(attempt.succeeded(), create, migrate);
         let session = session.map_err(with_limits)?;
-        let needs_rehash = !reasons.is_empty();
-        let reply = LoginReply { matches: true, needs_rehash, reasons, session };
+        let (needs_rehash, rehash) = (!reasons.is_empty(), rehash.map(Offer::keep));
+        let reply = LoginReply { matches: true, needs_rehash, reasons, session, rehash };
         Ok(LoginAnswer { reply, limits: refunded })
     }
 
@@ -102,15 +110,26 @@ impl Service {
         let stored = stored.filter(|stored| stored.scheme() != Scheme::Unusable);
         let (stored, known) = match stored {
             Some(stored) => (Arc::new(stored), true),
-            None => (Arc::clone(&self.nobody), false),
+            None => (Arc::clone(self.nobody.of(&user)), false),
         };
+        let due = (known && request.migrate).then(|| Due {
+            user: user.clone(),
+            password: password.clone(),
+            stored: Arc::clone(&stored),
+        });
         let job = Job::Verify { password, stored: Arc::clone(&stored) };
         let LoginRequest { username, session, .. } = request;
-        Ok(Wanted { user, stored, known, job, username, session })
+        Ok(Wanted { user, stored, known, job, username, session, due })
     }
 }
 
 /// The same for a wrong password and for a user that does not exist.
 fn mismatch() -> LoginReply {
-    LoginReply { matches: false, needs_rehash: false, reasons: Vec::new(), session: None }
+    LoginReply {
+        matches: false,
+        needs_rehash: false,
+        reasons: Vec::new(),
+        session: None,
+        rehash: None,
+    }
 }

@@ -1,10 +1,11 @@
-//! Hash and verify: no state, no session.
+//! Hash and verify: no session, and no state but for a migration.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use authcluster_contract::http::{HashReply, HashRequest, VerifyReply, VerifyRequest};
+use authcluster_contract::http::{Code, HashReply, HashRequest, VerifyReply, VerifyRequest};
 
+use super::migrate::{Due, Offer};
 use super::{Service, WrongOutcome, verified};
 use crate::auth::Caller;
 use crate::error::ApiError;
@@ -29,7 +30,7 @@ impl Service {
         deadline: Instant,
     ) -> Result<HashReply, ApiError> {
         let who = self.who(caller, request.username.as_deref())?;
-        let job = Job::Hash { password: request.password()?, cost: self.cost };
+        let job = Job::Hash { password: request.password()?, policy: self.policy.clone() };
         let job = self.offer(caller, job)?;
         match self.work.compute(who.as_ref(), job, deadline).await? {
             Outcome::Hashed(encoded) => Ok(HashReply { encoded }),
@@ -40,7 +41,7 @@ impl Service {
     /// Compares a password with a stored hash. A mismatch is an answer, not an error.
     ///
     /// # Errors
-    /// As [`Self::hash`], or a stored hash that cannot be worked on.
+    /// As [`Self::hash`], a stored hash that cannot be worked on, or a migration of nobody.
     pub async fn verify(
         &self,
         caller: &Caller,
@@ -48,17 +49,37 @@ impl Service {
         deadline: Instant,
     ) -> Result<VerifyReply, ApiError> {
         let who = self.who(caller, request.username.as_deref())?;
+        let migrates = match (&who, request.migrate) {
+            (_, false) => None,
+            (Some(who), true) => Some(who.user.clone()),
+            (None, true) => return Err(migration_of_nobody()),
+        };
         let password = request.password()?;
         let stored = Arc::new(Stored::parse(request.encoded.expose(), &self.bounds)?);
+        let due = migrates.map(|user| Due {
+            user,
+            password: password.clone(),
+            stored: Arc::clone(&stored),
+        });
         let job = Job::Verify { password, stored: Arc::clone(&stored) };
         let job = self.offer(caller, job)?;
         let matches = verified(&self.work.compute(who.as_ref(), job, deadline).await?)?;
-        let reasons = if matches { rehash_reasons(&stored, self.cost) } else { Vec::new() };
+        let reasons = if matches { rehash_reasons(&stored, &self.policy) } else { Vec::new() };
+        let rehash = match due {
+            Some(due) if !reasons.is_empty() => self.migrate(caller, due, deadline).await,
+            Some(_) | None => None,
+        };
         Ok(VerifyReply {
             matches,
             needs_rehash: !reasons.is_empty(),
             reasons,
             scheme: stored.scheme(),
+            rehash: rehash.map(Offer::keep),
         })
     }
+}
+
+fn migration_of_nobody() -> ApiError {
+    let detail = "`migrate` needs `username`: one user is migrated once";
+    ApiError::new(Code::MalformedRequest, detail)
 }

@@ -23,8 +23,9 @@ use crate::store::{Session, StoreError};
 /// Random bytes of a session id. OWASP asks for 8 at least; with 32 nobody need think of it again.
 const ID_BYTES: usize = 32;
 
-/// Ids that are tried for one whose two slots lie on different shards. All do where the operator laid the
-/// cluster out; where somebody else did, half of them may not.
+/// Ids that are tried for one whose slots lie on shards that answer, and on different ones where there are two.
+/// All are on different ones where the operator laid the cluster out; where somebody else did, half of them may
+/// not.
 const ID_TRIES: usize = 16;
 
 impl Service {
@@ -39,15 +40,22 @@ impl Service {
         self.new_id(session.critical).map(drop)
     }
 
-    /// A new id, under which the store can keep such a session.
+    /// A new id, under which the store can keep such a session: on shards that answer, if there are any, so
+    /// that one which is away costs only those whose own keys lie there.
     fn new_id(&self, critical: bool) -> Result<String, ApiError> {
+        let mut out_of_reach = None;
         for _ in 0..ID_TRIES {
             let id = URL_SAFE_NO_PAD.encode(clock::random_bytes::<ID_BYTES>()?);
-            if !critical || self.store.may_be_critical(&SessionDigest::of(&id))? {
+            let digest = SessionDigest::of(&id);
+            if critical && !self.store.may_be_critical(&digest)? {
+                continue;
+            }
+            if self.store.has_room(&digest, critical) {
                 return Ok(id);
             }
+            out_of_reach = Some(id);
         }
-        Err(StoreError::CriticalUnavailable.into())
+        out_of_reach.ok_or_else(|| StoreError::CriticalUnavailable.into())
     }
 
     pub(super) async fn create_session(

@@ -3,15 +3,17 @@
 //!
 //! Read exactly: parameters in this order, numbers without leading zeros, base64 without padding and
 //! without stray bits. A string without `v=` is version 0x10, as in libargon2 (others take it for
-//! 0x13 and answer wrongly). `keyid` and `data` are refused: to verify without them is to verify
-//! something else (phc-winner-argon2#143).
+//! 0x13 and answer wrongly). `keyid` names the pepper, and the reader hands it out with the hash or fails;
+//! `data` is refused: to verify without them is to verify something else (phc-winner-argon2#143).
 
 use authcluster_contract::cost::Cost;
 use authcluster_contract::formats::{Family, Scheme};
+use authcluster_contract::pepper::KeyId;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::bounds::within;
+use super::pepper::Pepper;
 use super::registry::Format;
 use super::{Bounds, FormatError, OTHER, Parsed, Read, text};
 
@@ -20,8 +22,8 @@ pub(super) const FORMATS: &[Format] = &[
         name: "argon2id",
         families: &[],
         shape: "$argon2id$v=19$m=<KiB>,t=<passes>,p=<lanes>$<salt>$<output>",
-        about: "what this hasher makes, and most systems; without `v=` it is version 0x10; `keyid` \
-                and `data` are refused",
+        about: "what this hasher makes, and most systems; without `v=` it is version 0x10; `,keyid=` \
+                after p names a pepper; `data` is refused",
         read: |encoded, bounds| read(encoded, bounds, |variant| variant == Variant::Id),
     },
     Format {
@@ -69,6 +71,9 @@ fn read(phc: &str, bounds: &Bounds, wanted: impl Fn(Variant) -> bool) -> Result<
 /// Salt of a new hash, in bytes (RFC 9106, section 3.1).
 pub const SALT_BYTES: usize = 16;
 
+/// Salt of a new hash.
+pub type Salt = [u8; SALT_BYTES];
+
 /// Output of a new hash, in bytes.
 pub const OUTPUT_BYTES: usize = 32;
 
@@ -88,6 +93,8 @@ pub struct Argon2Hash {
     pub version: Version,
     /// Its parameters.
     pub cost: Cost,
+    /// What goes into it beside the password.
+    pub pepper: Option<Pepper>,
     /// The salt.
     pub salt: Vec<u8>,
     /// The output to compare with.
@@ -142,7 +149,9 @@ impl Argon2Hash {
             ("t", iterations),
             ("p", parallelism),
         ];
-        numbers.map(|(name, value)| (name, value.to_string())).to_vec()
+        let mut parameters = numbers.map(|(name, value)| (name, value.to_string())).to_vec();
+        parameters.extend(self.pepper.iter().map(|pepper| ("keyid", pepper.id().to_string())));
+        parameters
     }
 
     /// Reads a PHC string of a variant that is wanted.
@@ -179,11 +188,13 @@ impl Argon2Hash {
         if fields.next().is_some() {
             return Err(FormatError::Unsupported("something follows the output"));
         }
-        let cost = cost(parameters, bounds)?;
+        let (cost, key) = parameters_of(parameters, bounds)?;
         let salt = bytes(salt, SALT_BYTES_MIN, "its salt is no base64 of at least 8 bytes")?;
         let output =
             bytes(output, OUTPUT_BYTES_MIN, "its output is no base64 of at least 16 bytes")?;
-        Ok(Self { variant, version, cost, salt, output })
+        let found = |key| bounds.peppers.get(key).ok_or(FormatError::NoPepper(key));
+        let pepper = key.map(found).transpose()?;
+        Ok(Self { variant, version, cost, pepper, salt, output })
     }
 
     /// The PHC string.
@@ -198,11 +209,14 @@ impl Argon2Hash {
         let Cost { memory_kib, iterations, parallelism } = self.cost;
         let salt = STANDARD_NO_PAD.encode(&self.salt);
         let output = STANDARD_NO_PAD.encode(&self.output);
-        format!("${name}$v={version}$m={memory_kib},t={iterations},p={parallelism}${salt}${output}")
+        let key = self.pepper.as_ref().map(|pepper| pepper.id().to_string());
+        let key = key.map(|id| format!(",keyid={}", STANDARD_NO_PAD.encode(id)));
+        let cost = format!("m={memory_kib},t={iterations},p={parallelism}");
+        format!("${name}$v={version}${cost}{}${salt}${output}", key.unwrap_or_default())
     }
 }
 
-fn cost(parameters: &str, bounds: &Bounds) -> Result<Cost, FormatError> {
+fn parameters_of(parameters: &str, bounds: &Bounds) -> Result<(Cost, Option<KeyId>), FormatError> {
     const SHAPE: FormatError = FormatError::Unsupported("its parameters are not m=,t=,p=");
     let mut fields = parameters.split(',');
     let mut number = |name: &str| {
@@ -210,12 +224,22 @@ fn cost(parameters: &str, bounds: &Bounds) -> Result<Cost, FormatError> {
         text::number(digits).ok_or(SHAPE)
     };
     let (memory, iterations, parallelism) = (number("m=")?, number("t=")?, number("p=")?);
+    let key = fields.next().map(key_id).transpose()?;
     if fields.next().is_some() {
-        return Err(FormatError::Unsupported(
-            "keyid, data and unknown parameters are not supported",
-        ));
+        return Err(UNKNOWN);
     }
-    bounded(memory, iterations, parallelism, bounds)
+    Ok((bounded(memory, iterations, parallelism, bounds)?, key))
+}
+
+const UNKNOWN: FormatError =
+    FormatError::Unsupported("data and unknown parameters of Argon2 are not supported");
+
+/// The key id of `keyid=`: base64 of a name that a pepper can have.
+fn key_id(field: &str) -> Result<KeyId, FormatError> {
+    let base64 = field.strip_prefix("keyid=").ok_or(UNKNOWN)?;
+    let id = STANDARD_NO_PAD.decode(base64).ok();
+    id.and_then(|id| KeyId::from_bytes(&id).ok())
+        .ok_or(FormatError::Unsupported("its keyid is no base64 of a pepper's key id"))
 }
 
 /// The cost, within bounds.

@@ -32,6 +32,9 @@ pub(super) const FORMATS: &[Format] = &[
     },
 ];
 
+/// Version, function, rounds and length of the salt, in bytes.
+const HEAD_BYTES_V3: usize = 13;
+
 /// The framework's salt, in bytes.
 const SALT_BYTES: usize = 16;
 
@@ -49,6 +52,13 @@ fn read_v2(encoded: &str, bounds: &Bounds) -> Result<Read, FormatError> {
         return Err(OTHER);
     }
     Pbkdf2::read(Digest::Sha1, 1_000, salt.to_vec(), (key.to_vec(), KEY_BYTES), bounds)
+}
+
+/// Where the key begins in the bytes of version 3.
+pub(super) fn key_start_v3(bytes: &[u8]) -> Option<usize> {
+    let salt_bytes = bytes.get(9..HEAD_BYTES_V3)?.first_chunk::<4>()?;
+    let salt_bytes = usize::try_from(u32::from_be_bytes(*salt_bytes)).ok()?;
+    HEAD_BYTES_V3.checked_add(salt_bytes).filter(|start| *start <= bytes.len())
 }
 
 fn read_v3(encoded: &str, bounds: &Bounds) -> Result<Read, FormatError> {

@@ -15,9 +15,9 @@ use blowfish::Blowfish;
 use zeroize::Zeroizing;
 
 use super::bounds::within;
-use super::digest::Digest;
+use super::digest::{Derived, Digest};
 use super::registry::Format;
-use super::{Bounds, FormatError, Legacy, OTHER, Read, equal, text};
+use super::{Bounds, FormatError, Legacy, OTHER, Read, text};
 use crate::policy::pricing::steps::{Primitive, Steps};
 
 const FAMILIES: &[Family] = &[Family::Bcrypt];
@@ -195,7 +195,7 @@ impl Legacy for Bcrypt {
         Steps { of: Primitive::Blowfish, count: 1u64.checked_shl(self.cost).unwrap_or(u64::MAX) }
     }
 
-    fn matches(&self, password: &[u8]) -> bool {
+    fn digests(&self, password: &[u8]) -> Vec<Derived> {
         let key = match &self.prehash {
             Prehash::None => Zeroizing::new(password.to_vec()),
             Prehash::Sha256Hex => {
@@ -208,10 +208,21 @@ impl Legacy for Bcrypt {
             Prehash::WordPress => base64(&Digest::Sha384.hmac(b"wp-sha384", &[password])),
         };
         let words = Words::of(self.minor, &key);
-        let digest = bcrypt(self.cost, &self.salt, &words);
+        let mut digest = bcrypt(self.cost, &self.salt, &words);
         let has_none = self.minor == Minor::First && key.is_empty();
         let whole = !(key.contains(&0) || has_none);
-        equal(digest.as_slice(), &self.digest) & whole
+        if !whole {
+            digest.clear();
+        }
+        vec![digest]
+    }
+
+    fn stored(&self) -> &[u8] {
+        &self.digest
+    }
+
+    fn counts_all_of(&self, password: &[u8]) -> bool {
+        !matches!(self.prehash, Prehash::None) || password.len() <= KEY_BYTES
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {

@@ -4,11 +4,13 @@ use authcluster_contract::cost::Units;
 use authcluster_contract::formats::{
     BCRYPT_COST_MAX, Family, LEGACY_MEMORY_MIB_MAX, Legacy, ROUNDS_MAX,
 };
+use authcluster_contract::limits::UNITS_MAX;
 
 use super::FormatError;
+use super::pepper::Peppers;
 
-/// What this pod is ready to compute for a stored hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What this pod is ready to compute for a stored hash. Cheap to clone.
+#[derive(Clone, Debug)]
 pub struct Bounds {
     /// Largest memory cost, in KiB: what the pod can find beside its arenas.
     pub memory_kib_max: u32,
@@ -21,11 +23,12 @@ pub struct Bounds {
     pub bcrypt_cost_max: u32,
     /// Most rounds of everything that counts them.
     pub rounds_max: u32,
-    /// Most work of one computation: what bcrypt takes at the highest cost by default, some seconds
-    /// of one lane. A request's deadline is shorter; this holds where there is none.
+    /// Most work of one computation. A request's deadline is shorter; this holds where there is none.
     pub units_max: Units,
     /// The families that are verified.
     pub accept: Accept,
+    /// The peppers that are here.
+    pub peppers: Peppers,
 }
 
 impl Default for Bounds {
@@ -36,8 +39,9 @@ impl Default for Bounds {
             parallelism_max: 64,
             bcrypt_cost_max: BCRYPT_COST_MAX,
             rounds_max: ROUNDS_MAX,
-            units_max: Units(32 * 1024),
+            units_max: Units(UNITS_MAX.into()),
             accept: Accept::ALL,
+            peppers: Peppers::default(),
         }
     }
 }

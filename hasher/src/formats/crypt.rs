@@ -72,7 +72,9 @@ fn read_any(rest: &str, bounds: &Bounds) -> Result<Read, FormatError> {
         match (format.read)(rest, bounds) {
             Ok(read) if format.is_accepted(bounds.accept) => return Ok(read),
             Ok(_) => return Err(FormatError::Unsupported("its family is not accepted here")),
-            Err(cost @ FormatError::CostOutOfBounds { .. }) => return Err(cost),
+            Err(known @ (FormatError::CostOutOfBounds { .. } | FormatError::NoPepper(_))) => {
+                return Err(known);
+            }
             Err(reason) if why == OTHER => why = reason,
             Err(FormatError::Unsupported(_)) => {}
         }

@@ -10,8 +10,9 @@ use base64::Engine as _;
 use zeroize::Zeroizing;
 
 use self::cipher::Cipher;
+use super::digest::Derived;
 use super::registry::Format;
-use super::{Bounds, FormatError, Legacy, OTHER, Read, equal, text};
+use super::{Bounds, FormatError, Legacy, OTHER, Read, text};
 use crate::policy::pricing::steps::{Primitive, Steps};
 
 const FAMILIES: &[Family] = &[Family::DesCrypt];
@@ -184,9 +185,25 @@ impl Legacy for DesCrypt {
         Steps { of: Primitive::Des, count }
     }
 
-    fn matches(&self, password: &[u8]) -> bool {
-        let computed = self.computed(password);
-        equal(computed.as_flattened(), self.digests.as_flattened()) & !password.contains(&0)
+    fn digests(&self, password: &[u8]) -> Vec<Derived> {
+        let mut computed = Zeroizing::new(self.computed(password).as_flattened().to_vec());
+        if password.contains(&0) {
+            computed.clear();
+        }
+        vec![computed]
+    }
+
+    fn stored(&self) -> &[u8] {
+        self.digests.as_flattened()
+    }
+
+    fn counts_all_of(&self, password: &[u8]) -> bool {
+        let characters = match self.kind {
+            Kind::Traditional => KEY_CHARACTERS,
+            Kind::Bigcrypt => KEY_CHARACTERS * PARTS_MAX,
+            Kind::Bsdi { .. } => usize::MAX,
+        };
+        password.len() <= characters && password.is_ascii()
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {

@@ -12,7 +12,7 @@ use authcluster_contract::formats::{Family, Scheme};
 use super::digest::{Derived, Digest};
 use super::nt::Nt;
 use super::registry::Format;
-use super::{Bounds, FormatError, Legacy, OTHER, Parsed, Read, equal, text};
+use super::{Bounds, FormatError, Legacy, OTHER, Parsed, Read, text};
 use crate::policy::pricing::steps::Steps;
 
 const SALTED: &[Family] = &[Family::SaltedDigest];
@@ -184,7 +184,7 @@ impl Legacy for Single {
         self.digest.steps(bytes, 1)
     }
 
-    fn matches(&self, password: &[u8]) -> bool {
+    fn digests(&self, password: &[u8]) -> Vec<Derived> {
         let computed: Derived = match &self.made {
             Made::Pieces(pieces) => {
                 let parts: Vec<&[u8]> = pieces
@@ -199,7 +199,11 @@ impl Legacy for Single {
             Made::Twice => self.digest.of(&[&self.digest.of(&[password])]),
             Made::Hmac(key) => self.digest.hmac(key, &[password]),
         };
-        equal(&computed, &self.output)
+        vec![computed]
+    }
+
+    fn stored(&self) -> &[u8] {
+        &self.output
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {
@@ -218,8 +222,17 @@ impl Legacy for Either {
         all.fold(first, |sum, more| Steps { count: sum.count.saturating_add(more.count), ..sum })
     }
 
-    fn matches(&self, password: &[u8]) -> bool {
-        self.0.iter().fold(false, |matches, way| matches | way.matches(password))
+    fn digests(&self, password: &[u8]) -> Vec<Derived> {
+        self.0.iter().flat_map(|way| way.digests(password)).collect()
+    }
+
+    fn ways(&self) -> usize {
+        self.0.iter().map(|way| way.ways()).sum()
+    }
+
+    fn stored(&self) -> &[u8] {
+        // It is the same of all.
+        self.0.first().map_or(&[], |way| way.stored())
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {

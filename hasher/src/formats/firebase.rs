@@ -8,9 +8,10 @@ use authcluster_contract::formats::{Family, Scheme};
 use ctr::Ctr128BE;
 use ctr::cipher::{KeyIvInit as _, StreamCipher as _};
 
+use super::digest::Derived;
 use super::registry::Format;
 use super::scrypt::Cost;
-use super::{Bounds, FormatError, Legacy, OTHER, Read, equal, text};
+use super::{Bounds, FormatError, Legacy, OTHER, Read, text};
 use crate::policy::pricing::steps::Steps;
 use zeroize::Zeroizing;
 
@@ -113,14 +114,18 @@ impl Legacy for Firebase {
         self.cost.memory_kib()
     }
 
-    fn matches(&self, password: &[u8]) -> bool {
+    fn digests(&self, password: &[u8]) -> Vec<Derived> {
         let key = self.cost.derive(password, &self.salt, 32);
         let Ok(mut cipher) = Ctr128BE::<Aes256>::new_from_slices(&key, &[0; 16]) else {
-            return false;
+            return Vec::new();
         };
         let mut hash = self.signer_key.clone();
         cipher.apply_keystream(&mut hash);
-        equal(&hash, &self.hash)
+        vec![hash]
+    }
+
+    fn stored(&self) -> &[u8] {
+        &self.hash
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {

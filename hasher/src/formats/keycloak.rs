@@ -130,6 +130,7 @@ fn read_argon2(
     }
     let (memory, parallelism) = (number(&more.memory)?, number(&more.parallelism)?);
     let cost = argon2::bounded(memory, data.hash_iterations, parallelism, bounds)?;
-    let parsed = Parsed::Argon2(Argon2Hash { variant, version, cost, salt, output });
+    let hash = Argon2Hash { variant, version, cost, pepper: None, salt, output };
+    let parsed = Parsed::Argon2(hash);
     Ok(Read { scheme: variant.scheme(), parsed })
 }

@@ -4,9 +4,9 @@
 use authcluster_contract::formats::{Family, Scheme};
 use md5::block_api::compress;
 
-use super::digest::Digest;
+use super::digest::{Derived, Digest};
 use super::registry::Format;
-use super::{Bounds, FormatError, Legacy, OTHER, Read, digests, equal, text};
+use super::{Bounds, FormatError, Legacy, OTHER, Read, digests, text};
 use crate::policy::pricing::steps::Steps;
 use zeroize::Zeroizing;
 
@@ -74,6 +74,11 @@ fn read_salted(encoded: &str, _: &Bounds) -> Result<Read, FormatError> {
     }
 }
 
+/// Bytes of the digest that come before the salt.
+pub(super) fn salted_digest_bytes(encoded: &str) -> Option<usize> {
+    named(encoded, &SALTED).map(|(_, digest)| digest.bytes())
+}
+
 struct CramMd5([u8; 32]);
 
 fn read_cram_md5(encoded: &str, _: &Bounds) -> Result<Read, FormatError> {
@@ -90,7 +95,7 @@ impl Legacy for CramMd5 {
         Digest::Md5.steps(password_bytes, 3)
     }
 
-    fn matches(&self, password: &[u8]) -> bool {
+    fn digests(&self, password: &[u8]) -> Vec<Derived> {
         let mut key = Zeroizing::new([0u8; 64]);
         let shortened = (password.len() > 64).then(|| Digest::Md5.of(&[password]));
         let bytes = shortened.as_ref().map_or(password, |digest| digest.as_slice());
@@ -103,7 +108,11 @@ impl Legacy for CramMd5 {
             compress(&mut state, &[key.map(|byte| byte ^ pad)]);
             state.map(u32::to_le_bytes)
         });
-        equal(states.as_flattened().as_flattened(), &self.0)
+        vec![Zeroizing::new(states.as_flattened().as_flattened().to_vec())]
+    }
+
+    fn stored(&self) -> &[u8] {
+        &self.0
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {

@@ -4,9 +4,9 @@ use authcluster_contract::formats::{Family, Scheme};
 use md5::{Digest as _, Md5};
 use zeroize::Zeroizing;
 
-use super::digest::Digest;
+use super::digest::{Derived, Digest};
 use super::registry::Format;
-use super::{Bounds, FormatError, Legacy, OTHER, Read, equal, text};
+use super::{Bounds, FormatError, Legacy, OTHER, Read, text};
 use crate::policy::pricing::steps::Steps;
 
 const FAMILIES: &[Family] = &[Family::Md5Crypt];
@@ -66,9 +66,9 @@ pub(super) fn is_md5(text: &str) -> bool {
 }
 
 /// An MD5 as crypt writes it.
-pub(super) fn written(digest: &[u8]) -> Zeroizing<String> {
+pub(super) fn written(digest: &[u8]) -> Derived {
     let bytes: Vec<u8> = ORDER.iter().filter_map(|place| digest.get(*place).copied()).collect();
-    Zeroizing::new(text::to_crypt(&bytes))
+    Zeroizing::new(text::to_crypt(&bytes).into_bytes())
 }
 
 impl Legacy for Md5Crypt {
@@ -77,9 +77,13 @@ impl Legacy for Md5Crypt {
         Digest::Md5.steps(bytes, ROUNDS.into())
     }
 
-    fn matches(&self, password: &[u8]) -> bool {
+    fn digests(&self, password: &[u8]) -> Vec<Derived> {
         let digest = Zeroizing::new(md5_crypt(password, self.magic, &self.salt));
-        equal(written(digest.as_slice()).as_bytes(), self.output.as_bytes())
+        vec![written(digest.as_slice())]
+    }
+
+    fn stored(&self) -> &[u8] {
+        self.output.as_bytes()
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::digest::{Derived, Digest};
 use super::registry::Format;
-use super::{FormatError, Legacy, OTHER, Read, equal, text};
+use super::{FormatError, Legacy, OTHER, Read, text};
 use crate::policy::pricing::steps::Steps;
 
 const FAMILIES: &[Family] = &[Family::Nt];
@@ -78,12 +78,18 @@ impl Legacy for Nt {
         Digest::Md4.steps(password_bytes.saturating_mul(2), 2)
     }
 
-    fn matches(&self, password: &[u8]) -> bool {
-        let decoded = std::str::from_utf8(password)
-            .is_ok_and(|text| equal(&md4_of(text.encode_utf16()), &self.digest));
-        let widened = self.widens
-            && equal(&md4_of(password.iter().map(|byte| u16::from(*byte))), &self.digest);
-        decoded | widened
+    fn digests(&self, password: &[u8]) -> Vec<Derived> {
+        let decoded = std::str::from_utf8(password).map(|text| md4_of(text.encode_utf16()));
+        let widened = self.widens.then(|| md4_of(password.iter().map(|byte| u16::from(*byte))));
+        [decoded.unwrap_or_default()].into_iter().chain(widened).collect()
+    }
+
+    fn ways(&self) -> usize {
+        1 + usize::from(self.widens)
+    }
+
+    fn stored(&self) -> &[u8] {
+        &self.digest
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {

@@ -7,8 +7,8 @@ mod spellings;
 
 use authcluster_contract::formats::Scheme;
 
-use super::digest::Digest;
-use super::{Bounds, FormatError, Legacy, Read, equal};
+use super::digest::{Derived, Digest};
+use super::{Bounds, FormatError, Legacy, Read};
 use crate::policy::pricing::steps::Steps;
 
 pub(super) use self::spellings::FORMATS;
@@ -43,9 +43,12 @@ impl Legacy for Pbkdf2 {
         self.digest.pbkdf2_steps(self.rounds, self.output.len())
     }
 
-    fn matches(&self, password: &[u8]) -> bool {
-        let output = self.digest.pbkdf2(password, &self.salt, self.rounds, self.output.len());
-        equal(&output, &self.output)
+    fn digests(&self, password: &[u8]) -> Vec<Derived> {
+        vec![self.digest.pbkdf2(password, &self.salt, self.rounds, self.output.len())]
+    }
+
+    fn stored(&self) -> &[u8] {
+        &self.output
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {

@@ -4,9 +4,9 @@
 use authcluster_contract::formats::{Family, Scheme};
 use zeroize::Zeroizing;
 
-use super::digest::Digest;
+use super::digest::{Derived, Digest};
 use super::registry::Format;
-use super::{Bounds, FormatError, Legacy, OTHER, Read, equal, text};
+use super::{Bounds, FormatError, Legacy, OTHER, Read, text};
 use crate::policy::pricing::steps::Steps;
 
 const FAMILIES: &[Family] = &[Family::Phpass];
@@ -74,7 +74,7 @@ impl Legacy for Phpass {
         self.digest.steps(self.digest.bytes() + password_bytes, rounds)
     }
 
-    fn matches(&self, password: &[u8]) -> bool {
+    fn digests(&self, password: &[u8]) -> Vec<Derived> {
         let wrapped =
             self.wraps.then(|| Zeroizing::new(text::to_hex(&Digest::Md5.of(&[password]))));
         let password = wrapped.as_ref().map_or(password, |hex| hex.as_bytes());
@@ -85,7 +85,11 @@ impl Legacy for Phpass {
         let mut computed = text::to_crypt(&digest);
         // Drupal's column has room for 55 characters.
         computed.truncate(self.output.len());
-        equal(computed.as_bytes(), self.output.as_bytes())
+        vec![Zeroizing::new(computed.into_bytes())]
+    }
+
+    fn stored(&self) -> &[u8] {
+        self.output.as_bytes()
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {

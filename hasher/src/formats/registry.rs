@@ -7,7 +7,7 @@ use super::bounds::{Accept, Bounds};
 use super::{
     FormatError, Read, argon2, aspnet, bcrypt, crypt, des_crypt, digests, firebase, keycloak, ldap,
     md5_crypt, nt, pbkdf2, phpass, scram, scrypt, sha_crypt, sha1_crypt, sun_md5, unusable,
-    yescrypt,
+    wrapped, yescrypt,
 };
 
 /// One spelling of stored hashes.
@@ -38,8 +38,9 @@ impl Format {
 
 /// Every module's formats, in the order of the documentation. The order decides nothing: no string is
 /// read by two of them.
-const MODULES: [&[Format]; 20] = [
+const MODULES: [&[Format]; 21] = [
     argon2::FORMATS,
+    wrapped::FORMATS,
     bcrypt::FORMATS,
     pbkdf2::FORMATS,
     keycloak::FORMATS,

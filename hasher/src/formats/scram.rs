@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::digest::{Derived, Digest};
 use super::registry::Format;
-use super::{Bounds, FormatError, Legacy, OTHER, Read, equal, text};
+use super::{Bounds, FormatError, Legacy, OTHER, Read, text};
 use crate::policy::pricing::steps::Steps;
 
 const FAMILIES: &[Family] = &[Family::Scram];
@@ -48,8 +48,10 @@ enum Prepared {
 }
 
 enum Kept {
-    Salted(Vec<u8>),
-    Keys { stored: Vec<u8>, server: Vec<u8> },
+    /// The salted password.
+    Salted,
+    /// The client's key, digested, and the server's key.
+    Keys,
 }
 
 struct Scram {
@@ -57,6 +59,7 @@ struct Scram {
     rounds: u32,
     salt: Vec<u8>,
     kept: Kept,
+    output: Vec<u8>,
     prepared: Prepared,
 }
 
@@ -87,8 +90,7 @@ fn read_passlib(encoded: &str, bounds: &Bounds) -> Result<Read, FormatError> {
     // RFC 5802 wants SHA-1 of every server, and so does passlib.
     let (digest, output) = strongest.filter(|_| list.starts_with("sha-1=")).ok_or(OTHER)?;
     let rounds = bounds.rounds(rounds, 1)?;
-    let kept = Kept::Salted(output);
-    let hash = Scram { digest, rounds, salt, kept, prepared: Prepared::Must };
+    let hash = Scram { digest, rounds, salt, kept: Kept::Salted, output, prepared: Prepared::Must };
     Ok(Read::legacy(Scheme::Scram, hash))
 }
 
@@ -120,9 +122,10 @@ fn read_keys(
     let rounds = text::number(rounds).ok_or(OTHER)?;
     let salt = text::base64(salt).ok_or(OTHER)?;
     let key = |text| text::base64(text).filter(|key| key.len() == digest.bytes()).ok_or(OTHER);
-    let kept = Kept::Keys { stored: key(stored)?, server: key(server)? };
+    let output = [key(stored)?, key(server)?].concat();
+    let kept = Kept::Keys;
     let rounds = bounds.rounds(rounds, 1)?;
-    Ok(Read::legacy(Scheme::Scram, Scram { digest, rounds, salt, kept, prepared }))
+    Ok(Read::legacy(Scheme::Scram, Scram { digest, rounds, salt, kept, output, prepared }))
 }
 
 impl Scram {
@@ -138,7 +141,7 @@ impl Legacy for Scram {
         steps
     }
 
-    fn matches(&self, password: &[u8]) -> bool {
+    fn digests(&self, password: &[u8]) -> Vec<Derived> {
         let prepared = std::str::from_utf8(password).ok().and_then(|text| saslprep(text).ok());
         let prepared = prepared.map(|text| Zeroizing::new(text.into_owned()));
         let salted = match (self.prepared, &prepared) {
@@ -146,15 +149,23 @@ impl Legacy for Scram {
             (Prepared::Must | Prepared::May | Prepared::No, _) => self.salted(password),
         };
         let known = self.prepared != Prepared::Must || prepared.is_some();
-        let same = match &self.kept {
-            Kept::Salted(output) => equal(&salted, output),
-            Kept::Keys { stored, server } => {
+        let mut digest = match self.kept {
+            Kept::Salted => salted,
+            Kept::Keys => {
                 let client = self.digest.hmac(&salted, &[b"Client Key"]);
-                let same_client = equal(&self.digest.of(&[&client]), stored);
-                same_client & equal(&self.digest.hmac(&salted, &[b"Server Key"]), server)
+                let mut keys = self.digest.of(&[&client]);
+                keys.extend_from_slice(&self.digest.hmac(&salted, &[b"Server Key"]));
+                keys
             }
         };
-        same & known
+        if !known {
+            digest.clear();
+        }
+        vec![digest]
+    }
+
+    fn stored(&self) -> &[u8] {
+        &self.output
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {

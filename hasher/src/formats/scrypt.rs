@@ -10,7 +10,7 @@ use authcluster_contract::formats::{Family, Scheme};
 use super::bounds::within;
 use super::digest::Derived;
 use super::registry::Format;
-use super::{Bounds, FormatError, Legacy, OTHER, Read, equal, text};
+use super::{Bounds, FormatError, Legacy, OTHER, Read, text};
 use crate::policy::pricing::steps::{Primitive, Steps};
 
 const FAMILIES: &[Family] = &[Family::Scrypt];
@@ -137,9 +137,12 @@ impl Legacy for Scrypt {
         self.cost.memory_kib
     }
 
-    fn matches(&self, password: &[u8]) -> bool {
-        let output = self.cost.derive(password, &self.salt, self.output.len());
-        equal(&output, &self.output)
+    fn digests(&self, password: &[u8]) -> Vec<Derived> {
+        vec![self.cost.derive(password, &self.salt, self.output.len())]
+    }
+
+    fn stored(&self) -> &[u8] {
+        &self.output
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {

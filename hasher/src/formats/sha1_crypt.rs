@@ -4,9 +4,9 @@
 
 use authcluster_contract::formats::{Family, Scheme};
 
-use super::digest::Digest;
+use super::digest::{Derived, Digest};
 use super::registry::Format;
-use super::{Bounds, FormatError, Legacy, OTHER, Read, equal, text};
+use super::{Bounds, FormatError, Legacy, OTHER, Read, text};
 use crate::policy::pricing::steps::Steps;
 
 pub(super) const FORMATS: &[Format] = &[Format {
@@ -46,7 +46,7 @@ impl Legacy for Sha1Crypt {
         steps
     }
 
-    fn matches(&self, password: &[u8]) -> bool {
+    fn digests(&self, password: &[u8]) -> Vec<Derived> {
         let start = format!("{}$sha1${}", self.salt, self.rounds);
         let mut digest = Digest::Sha1.hmac(password, &[start.as_bytes()]);
         for _ in 1..self.rounds {
@@ -57,7 +57,11 @@ impl Legacy for Sha1Crypt {
         bytes.extend(digest.first());
         let order = bytes.chunks(3).flat_map(|group| group.iter().rev().copied());
         let computed = text::to_crypt(&order.collect::<Vec<u8>>());
-        equal(computed.as_bytes(), self.output.as_bytes())
+        vec![Derived::new(computed.into_bytes())]
+    }
+
+    fn stored(&self) -> &[u8] {
+        self.output.as_bytes()
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {

@@ -4,9 +4,9 @@ use authcluster_contract::formats::{Family, Scheme};
 use sha_crypt::Params;
 use zeroize::Zeroizing;
 
-use super::digest::Digest;
+use super::digest::{Derived, Digest};
 use super::registry::Format;
-use super::{Bounds, FormatError, Legacy, OTHER, Read, equal, text};
+use super::{Bounds, FormatError, Legacy, OTHER, Read, text};
 use crate::policy::pricing::steps::Steps;
 
 const FAMILIES: &[Family] = &[Family::ShaCrypt];
@@ -84,7 +84,7 @@ impl Legacy for ShaCrypt {
         self.digest.steps(bytes, self.rounds.into())
     }
 
-    fn matches(&self, password: &[u8]) -> bool {
+    fn digests(&self, password: &[u8]) -> Vec<Derived> {
         let computed = match self.digest {
             Digest::Sha256 => {
                 let digest = sha_crypt::sha256_crypt(password, &self.salt, self.params);
@@ -95,7 +95,11 @@ impl Legacy for ShaCrypt {
                 text::to_crypt(&transposed(&Zeroizing::new(digest.to_vec()), [0, 21, 42], 2))
             }
         };
-        equal(computed.as_bytes(), self.output.as_bytes())
+        vec![Derived::new(computed.into_bytes())]
+    }
+
+    fn stored(&self) -> &[u8] {
+        self.output.as_bytes()
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {

@@ -4,9 +4,10 @@
 use authcluster_contract::formats::{Family, Scheme};
 use md5::{Digest as _, Md5};
 
+use super::digest::Derived;
 use super::md5_crypt::{is_md5, written};
 use super::registry::Format;
-use super::{Bounds, FormatError, Legacy, OTHER, Read, equal, text};
+use super::{Bounds, FormatError, Legacy, OTHER, Read, text};
 use crate::policy::pricing::steps::{Primitive, Steps};
 
 pub(super) const FORMATS: &[Format] = &[Format {
@@ -94,7 +95,7 @@ impl Legacy for SunMd5 {
         Steps { of: Primitive::Md5, count: u64::from(self.rounds).saturating_mul(13) }
     }
 
-    fn matches(&self, password: &[u8]) -> bool {
+    fn digests(&self, password: &[u8]) -> Vec<Derived> {
         let mut digest: [u8; 16] =
             Md5::new().chain_update(password).chain_update(&self.setting).finalize().into();
         for round in 0..self.rounds {
@@ -105,7 +106,11 @@ impl Legacy for SunMd5 {
             md5.update(round.to_string());
             digest = md5.finalize().into();
         }
-        equal(written(&digest).as_bytes(), self.output.as_bytes())
+        vec![written(&digest)]
+    }
+
+    fn stored(&self) -> &[u8] {
+        self.output.as_bytes()
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {

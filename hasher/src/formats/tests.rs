@@ -17,7 +17,7 @@ fn parse(encoded: &str) -> Result<Stored, String> {
 fn argon2_of(stored: &Stored) -> &Argon2Hash {
     match stored.parsed() {
         Parsed::Argon2(hash) => hash,
-        Parsed::Legacy(_) => panic!("{stored:?}"),
+        Parsed::Legacy(_) | Parsed::Wrapped(_) => panic!("{stored:?}"),
     }
 }
 
@@ -96,8 +96,13 @@ fn what_is_not_exactly_the_format_is_unsupported() {
     refused(&with("m=08,t=1,p=1"), "m=,t=,p=");
     refused(&with("m=+8,t=1,p=1"), "m=,t=,p=");
     refused(&with("m=,t=1,p=1"), "m=,t=,p=");
-    refused(&with("m=8,t=1,p=1,keyid=abc"), "keyid, data");
-    refused(&with("m=8,t=1,p=1,data=abc"), "keyid, data");
+    refused(&with("m=8,t=1,p=1,data=abc"), "data and unknown");
+    refused(&with("m=8,t=1,p=1,keyid=MjAyNg,data=abc"), "data and unknown");
+    refused(&with("keyid=MjAyNg,m=8,t=1,p=1"), "m=,t=,p=");
+    // No base64, stray bits, and names that no pepper has.
+    for key_id in ["", "dummy", "MjAyNh", "8PDw8A", "MTIzNDU2Nzg5"] {
+        refused(&with(&format!("m=8,t=1,p=1,keyid={key_id}")), "its keyid is no base64 of");
+    }
     refused(&format!("{}$", with("m=8,t=1,p=1")), "something follows");
     refused(&format!("{}=", with("m=8,t=1,p=1")), "its output is no base64");
     refused(&format!("$argon2id$v=19$m=8,t=1,p=1$${OUTPUT}"), "its salt is no base64");
@@ -194,4 +199,25 @@ fn two_systems_that_write_the_same_prefix_are_told_apart() {
         format("{PBKDF2}10000$IlfapjA351LuDSwYC0IQ8Q$saHqQTuYnjJN/tmAndT.8mJt.6w"),
         Ok("ldap-pbkdf2")
     );
+}
+
+#[test]
+fn a_peppered_hash_is_read_with_its_pepper_or_not_at_all() {
+    let id = "2026".parse().unwrap();
+    let pepper = Pepper::new(id, b"cGVwcGVyIHBlcHBlciBwZXBwZXI=").unwrap();
+    let with = Bounds { peppers: [pepper].into_iter().collect(), ..Bounds::default() };
+    for start in ["$argon2id", "$argon2d", "argon2$argon2i", "{ARGON2}$argon2id"] {
+        let encoded = format!("{start}$v=19$m=8,t=1,p=1,keyid=MjAyNg${SALT}${OUTPUT}");
+        let stored = Stored::parse(&encoded, &with).unwrap();
+        assert_eq!(argon2_of(&stored).pepper.as_ref().unwrap().expose(), b"pepper pepper pepper");
+        assert!(stored.parameters().contains(&("keyid", "2026".to_owned())));
+        assert!(encoded.ends_with(&argon2_of(&stored).encode()), "{encoded}");
+        let without = Stored::parse(&encoded, &Bounds::default()).unwrap_err();
+        assert_eq!(without, FormatError::NoPepper(id));
+        // Another one that is not there.
+        let other = Stored::parse(&encoded.replace("MjAyNg", "MjAyNQ"), &with).unwrap_err();
+        assert_eq!(other, FormatError::NoPepper("2025".parse().unwrap()));
+    }
+    let stored = parse(&format!("$argon2id$v=19$m=8,t=1,p=1${SALT}${OUTPUT}")).unwrap();
+    assert!(argon2_of(&stored).pepper.is_none());
 }

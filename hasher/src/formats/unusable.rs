@@ -2,6 +2,7 @@
 
 use authcluster_contract::formats::Scheme;
 
+use super::digest::Derived;
 use super::registry::Format;
 use super::{Bounds, FormatError, Legacy, OTHER, Read};
 use crate::policy::pricing::steps::{Primitive, Steps};
@@ -34,8 +35,12 @@ impl Legacy for Unusable {
         Steps { of: Primitive::Md5, count: 0 }
     }
 
-    fn matches(&self, _: &[u8]) -> bool {
-        false
+    fn digests(&self, _: &[u8]) -> Vec<Derived> {
+        Vec::new()
+    }
+
+    fn stored(&self) -> &[u8] {
+        &[]
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {

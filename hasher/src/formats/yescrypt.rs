@@ -10,8 +10,9 @@ use yescrypt::{Mode, Params};
 use zeroize::Zeroizing;
 
 use super::bounds::within;
+use super::digest::Derived;
 use super::registry::Format;
-use super::{Bounds, FormatError, Legacy, OTHER, Read, equal, text};
+use super::{Bounds, FormatError, Legacy, OTHER, Read, text};
 use crate::policy::pricing::steps::{Primitive, Steps};
 
 const FAMILIES: &[Family] = &[Family::Yescrypt];
@@ -145,18 +146,22 @@ impl Legacy for Yescrypt {
         self.memory_kib
     }
 
-    fn matches(&self, password: &[u8]) -> bool {
-        let mut output = Zeroizing::new([0; 32]);
+    fn digests(&self, password: &[u8]) -> Vec<Derived> {
+        let mut output = Zeroizing::new(vec![0; 32]);
         if yescrypt::yescrypt(password, &self.salt, &self.params, output.as_mut_slice()).is_err() {
-            return false;
+            return Vec::new();
         }
-        match &self.gost_setting {
-            None => equal(output.as_slice(), &self.output),
+        vec![match &self.gost_setting {
+            None => output,
             Some(setting) => {
                 let inner = streebog_hmac(&Streebog256::digest(password), setting.as_bytes());
-                equal(&streebog_hmac(&inner, output.as_slice()), &self.output)
+                streebog_hmac(&inner, output.as_slice())
             }
-        }
+        }]
+    }
+
+    fn stored(&self) -> &[u8] {
+        &self.output
     }
 
     fn parameters(&self) -> Vec<(&'static str, String)> {
@@ -169,7 +174,7 @@ impl Legacy for Yescrypt {
     }
 }
 
-fn streebog_hmac(key: &[u8], message: &[u8]) -> Zeroizing<Vec<u8>> {
+fn streebog_hmac(key: &[u8], message: &[u8]) -> Derived {
     Zeroizing::new(match Hmac::<Streebog256>::new_from_slice(key) {
         Ok(mac) => mac.chain_update(message).finalize().into_bytes().to_vec(),
         Err(_) => Vec::new(),

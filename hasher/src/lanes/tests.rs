@@ -9,6 +9,7 @@ use authcluster_contract::user::{Realm, UserKeyMaker, UsernameCase};
 use super::*;
 use crate::clock;
 use crate::formats::{Bounds, Stored};
+use crate::policy::rehash::Policy;
 
 const SMALL: Cost = Cost { memory_kib: 1024, iterations: 1, parallelism: 1 };
 
@@ -21,7 +22,10 @@ fn lanes(large_kib: u64) -> Lanes {
 }
 
 fn hash(cost: Cost) -> Job {
-    Job::Hash { password: Password::from_bytes(b"pw".to_vec()).unwrap(), cost }
+    Job::Hash {
+        password: Password::from_bytes(b"pw".to_vec()).unwrap(),
+        policy: Policy { cost, pepper: None },
+    }
 }
 
 fn terms(deadline: Duration) -> Terms {
@@ -111,6 +115,25 @@ async fn a_caller_that_leaves_cancels_what_waits_and_not_what_runs() {
     let next = lanes.admit(clock::now(), None, hash(SMALL), terms(HOUR)).unwrap();
     assert!(matches!(next.await.unwrap(), Ok(Outcome::Hashed(_))));
     assert_eq!(lanes.load(), Units::ZERO);
+}
+
+#[tokio::test]
+async fn a_job_that_has_become_too_late_is_told_so_before_its_turn() {
+    let lanes = lanes(0);
+    let each = lanes.quote(&hash(LONG)).time;
+    let held = lanes.admit(clock::now(), None, hash(LONG), terms(HOUR)).unwrap();
+    let next = lanes.admit(clock::now(), None, hash(LONG), terms(HOUR)).unwrap();
+    // In time when the wait takes twice as long, and not on a lane that takes four times as long.
+    let late = lanes.admit(clock::now(), None, hash(SMALL), terms(each * 9 / 2)).unwrap();
+    let behind = lanes.admit(clock::now(), None, hash(SMALL), terms(HOUR)).unwrap();
+    for _ in 0..100 {
+        lanes.shared.lock().price.observe(each, 4 * each);
+    }
+    assert!(wait_of(&late.await.unwrap().map(|_| unreachable!())) > Duration::ZERO);
+    assert!(lanes.load() > LONG.units(), "the one before it has ended");
+    for reply in [held, next, behind] {
+        assert!(matches!(reply.await.unwrap(), Ok(Outcome::Hashed(_))));
+    }
 }
 
 #[tokio::test]

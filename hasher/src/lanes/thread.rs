@@ -3,40 +3,34 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Barrier, PoisonError, mpsc};
 use std::thread;
-use std::time::Duration;
-
-use authcluster_contract::cost::{Cost, Units};
-use authcluster_contract::secret::Password;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use super::queue::Waiting;
+use super::queue::{Ended, Waiting};
 use super::{LanesConfig, Shared, StartLanesError};
+use crate::calibration::{AT_START, measure};
 use crate::clock;
-use crate::engine::{Arena, EngineError, compute};
-use crate::policy::pricing::Price;
-use crate::work::{Job, Outcome, Refused, WorkError};
-
-/// Time for measuring speed at start. A pod is ready so much later; with less, one interruption by
-/// the kernel shows.
-const CALIBRATION: Duration = Duration::from_millis(200);
-
-/// Largest memory that speed is measured at, in KiB: beyond every cache, and one pass takes some 20
-/// ms.
-const CALIBRATION_KIB_MAX: u32 = 64 * 1024;
+use crate::engine::{Arena, compute};
+use crate::policy::pricing::probes::{Measured, Probe, probes};
+use crate::policy::pricing::rates::Rates;
+use crate::work::{Outcome, Refused, WorkError};
 
 /// A lane panicked; the job is lost, the lane goes on.
 #[derive(Debug, thiserror::Error)]
 #[error("the hashing thread panicked")]
 struct Panicked;
 
-/// Starts all lanes, each with its arena, and gives back the price that they measured together.
-pub(super) fn start(shared: &Arc<Shared>, config: LanesConfig) -> Result<Price, StartLanesError> {
+/// Starts all lanes, each with its arena, and gives back what they measured together.
+pub(super) fn start(shared: &Arc<Shared>, config: LanesConfig) -> Result<Rates, StartLanesError> {
+    let start = clock::now();
     let (sender, measured) = mpsc::channel();
     let lanes = usize::try_from(config.lanes).unwrap_or(usize::MAX);
     let all_busy = Arc::new(Barrier::new(lanes));
+    let probes: Arc<[Probe]> =
+        probes(config.lanes, config.cost.memory_kib, config.large_kib).into();
     for lane in 0..lanes {
         let (shared, sender, all_busy) = (shared.clone(), sender.clone(), all_busy.clone());
+        let probes = Arc::clone(&probes);
         let body = move || {
             let pinned = config.pin.then(|| pin(lane));
             let arena = Arena::new(config.cost.memory_kib);
@@ -45,7 +39,7 @@ pub(super) fn start(shared: &Arc<Shared>, config: LanesConfig) -> Result<Price, 
             match arena {
                 Err(error) => drop(sender.send(Err(error))),
                 Ok(mut arena) => {
-                    drop(sender.send(calibrate(&mut arena, config.cost)));
+                    drop(sender.send(measure(&mut arena, &probes, AT_START)));
                     drop(sender);
                     run(&shared, lane, &mut arena);
                 }
@@ -55,14 +49,16 @@ pub(super) fn start(shared: &Arc<Shared>, config: LanesConfig) -> Result<Price, 
         thread::Builder::new().name(name).spawn(body).map_err(StartLanesError::Thread)?;
     }
     drop(sender);
-    let (mut units, mut time) = (Units::ZERO, Duration::ZERO);
+    let mut all = Measured::default();
     for _ in 0..lanes {
-        let sample = measured.recv().map_err(|_| StartLanesError::Gone)?;
-        let sample = sample.map_err(StartLanesError::FirstHash)?;
-        units = units.saturating_add(sample.0);
-        time += sample.1;
+        let own = measured.recv().map_err(|_| StartLanesError::Gone)?;
+        all.add(own.map_err(StartLanesError::FirstHash)?);
     }
-    Ok(Price::measured(units, time))
+    let rates = Rates::measured(config.cost, config.cost.memory_kib, &all);
+    let took_ms = clock::now().saturating_duration_since(start).as_millis();
+    let (unit_us, cpu_permille) = (rates.unit().as_micros(), all.cpu_permille());
+    tracing::info!(lanes, took_ms, cpu_permille, unit_us, ns = %rates, "lanes are measured");
+    Ok(rates)
 }
 
 /// Keeps this thread on one of the CPUs that the process may use: each lane on another, as far as there
@@ -88,42 +84,20 @@ fn tell(lane: usize, pinned: Option<Result<(), rustix::io::Errno>>, arena: Optio
     }
 }
 
-/// Computes for [`CALIBRATION`]: so much work in so much time.
-fn calibrate(arena: &mut Arena, policy: Cost) -> Result<(Units, Duration), EngineError> {
-    let cost = Cost {
-        memory_kib: policy.memory_kib.min(CALIBRATION_KIB_MAX),
-        iterations: policy.iterations.min(2),
-        parallelism: policy.parallelism,
-    };
-    let Ok(password) = Password::from_bytes(b"calibration".to_vec()) else {
-        return Ok((Units(1), Duration::from_millis(1)));
-    };
-    let job = Job::Hash { password, cost };
-    let (start, mut units) = (clock::now(), Units::ZERO);
-    loop {
-        compute(&job, arena)?;
-        units = units.saturating_add(cost.units());
-        let time = clock::now().saturating_duration_since(start);
-        if time >= CALIBRATION {
-            return Ok((units, time));
-        }
-    }
-}
-
 fn run(shared: &Shared, lane: usize, arena: &mut Arena) {
     while let Some(waiting) = next(shared, lane, arena) {
         let Waiting { job, reply, .. } = waiting;
+        let cpu = clock::thread_cpu();
         let computed = catch_unwind(AssertUnwindSafe(|| compute(&job, arena)));
-        let (done, outcome): (Option<Units>, Result<Outcome, WorkError>) = match computed {
-            Ok(Ok((outcome, tries))) => {
-                (Some(Units(job.demand().units.0.saturating_mul(tries))), Ok(outcome))
-            }
+        let cpu = clock::thread_cpu().saturating_sub(cpu);
+        let (tries, outcome): (Option<u32>, Result<Outcome, WorkError>) = match computed {
+            Ok(Ok((outcome, tries))) => (Some(tries), Ok(outcome)),
             Ok(Err(error)) => (None, Err(WorkError::Failed(Box::new(error)))),
             Err(_) => (None, Err(WorkError::Failed(Box::new(Panicked)))),
         };
         // First the lane, then the reply: whoever has the reply sees the lane free.
-        let wanted = !reply.is_closed();
-        shared.lock().finish(lane, clock::now(), done, wanted);
+        let ended = Ended { tries, wanted: !reply.is_closed(), cpu };
+        shared.lock().finish(lane, clock::now(), &ended);
         // The caller may be gone; then nobody wants to know.
         drop(reply.send(outcome));
     }
@@ -135,9 +109,8 @@ fn next(shared: &Shared, lane: usize, arena: &mut Arena) -> Option<Waiting> {
     let mut queue = shared.lock();
     loop {
         let (next, late) = queue.start_next(lane, clock::now());
-        for job in late {
-            // The wait was longer than predicted, and nothing better is known for the next one.
-            drop(job.reply.send(Err(WorkError::Refused(Refused { wait: Duration::ZERO }))));
+        for (job, wait) in late {
+            drop(job.reply.send(Err(WorkError::Refused(Refused { wait }))));
         }
         if next.is_some() {
             return next;

@@ -38,7 +38,6 @@ pub(super) struct Counters {
     /// The live pods; `None` = this one is alone, and its store is its memory.
     table: Option<SharedTable>,
     here: MemoryLimits,
-    rules: Rules,
     fallback: Mutex<Fallback>,
     metrics: Arc<Metrics>,
 }
@@ -47,11 +46,10 @@ impl Counters {
     pub(super) fn new(
         store: Arc<dyn LimitStore>,
         table: Option<SharedTable>,
-        rules: Rules,
         metrics: Arc<Metrics>,
     ) -> Self {
         let (here, fallback) = (MemoryLimits::default(), Mutex::default());
-        Self { store, table, here, rules, fallback, metrics }
+        Self { store, table, here, fallback, metrics }
     }
 
     /// Whether other pods count in the same place.
@@ -71,18 +69,18 @@ impl Counters {
         Asked { place: Place::Here, rates, reserved }
     }
 
-    /// Gives back so much to each rate.
+    /// Gives back what is left of a charge.
     pub(super) async fn refund(
         &self,
         place: Place,
         subject: &Subject,
         rates: &[Rate],
-        amounts_us: &[i64],
+        charge: &Reserved,
     ) {
         match place {
-            Place::Here => self.here.refund(subject.as_ref(), rates, amounts_us),
+            Place::Here => self.here.refund(subject.as_ref(), rates, charge),
             Place::Shared => {
-                let refunded = self.store.refund_rate(subject.as_ref(), rates, amounts_us);
+                let refunded = self.store.refund_rate(subject.as_ref(), rates, charge);
                 self.shared(refunded).await;
             }
         }
@@ -93,15 +91,16 @@ impl Counters {
         &self,
         user: &UserKey,
         address: Option<&AddressKey>,
+        rules: &Rules,
     ) -> (Place, Begun) {
-        match self.shared(self.store.begin_login(user, address, &self.rules)).await {
+        match self.shared(self.store.begin_login(user, address, rules)).await {
             Some(begun) => {
                 if self.is_shared() {
-                    self.here.learn(user, address, &self.rules, &begun);
+                    self.here.learn(user, address, rules, &begun);
                 }
                 (Place::Shared, begun)
             }
-            None => (Place::Here, self.here.begin(user, address, &self.rules)),
+            None => (Place::Here, self.here.begin(user, address, rules)),
         }
     }
 
@@ -109,15 +108,15 @@ impl Counters {
     pub(super) async fn settle(
         &self,
         place: Place,
-        user: &UserKey,
-        address: Option<&AddressKey>,
+        (user, address): (&UserKey, Option<&AddressKey>),
+        rules: &Rules,
         settled: Settled,
     ) {
         if self.is_shared() {
-            self.here.settle(user, address, &self.rules, settled);
+            self.here.settle(user, address, rules, settled);
         }
         if place == Place::Shared {
-            self.shared(self.store.settle_login(user, address, &self.rules, settled)).await;
+            self.shared(self.store.settle_login(user, address, rules, settled)).await;
         }
     }
 
@@ -128,8 +127,8 @@ impl Counters {
     }
 
     /// Whether an address is known, as far as this pod has heard.
-    pub(super) fn knows(&self, user: &UserKey, address: &AddressKey) -> bool {
-        self.here.knows(user, address, &self.rules)
+    pub(super) fn knows(&self, user: &UserKey, address: &AddressKey, rules: &Rules) -> bool {
+        self.here.knows(user, address, rules)
     }
 
     /// What the store answers; `None` when it does not. It bounds its calls itself.

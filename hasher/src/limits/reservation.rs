@@ -4,7 +4,7 @@
 //! in the background. A refund that is lost ends with the time to live of what it would have changed.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use authcluster_contract::user::{AddressKey, UserKey};
 use futures::future::join_all;
@@ -12,15 +12,16 @@ use tokio::sync::oneshot;
 
 use super::counters::{Asked, Place};
 use super::rates::{Named, Subject};
-use super::{LimitHeaders, Limiter, Throttled, user_denial};
+use super::{LimitHeaders, LimitSettings, Limiter, Throttled, user_denial};
 use crate::clock;
 use crate::policy::backoff::{Begun, Settled};
-use crate::policy::gcra::{Rate, Standing, refundable_us};
+use crate::policy::gcra::{Rate, Reserved, Standing};
 use crate::telemetry::LimitScope;
 
 /// What was charged for one attempt.
 pub struct Reservation {
     limiter: Arc<Limiter>,
+    settings: Arc<LimitSettings>,
     charged: Charged,
     /// The rates that were asked, by name.
     standings: Vec<(Arc<str>, Standing)>,
@@ -40,8 +41,7 @@ struct Grant {
     place: Place,
     subject: Subject,
     rates: Vec<Rate>,
-    left_us: Vec<i64>,
-    at: Instant,
+    charge: Reserved,
 }
 
 /// A failure in a row.
@@ -52,22 +52,28 @@ struct Counted {
 }
 
 impl Reservation {
-    pub(super) fn new(limiter: Arc<Limiter>, user: UserKey, address: Option<AddressKey>) -> Self {
+    pub(super) fn new(
+        limiter: Arc<Limiter>,
+        settings: Arc<LimitSettings>,
+        user: UserKey,
+        address: Option<AddressKey>,
+    ) -> Self {
         let charged = Charged { user, address, grants: Vec::new(), counted: None };
-        Self { limiter, charged, standings: Vec::new() }
+        Self { limiter, settings, charged, standings: Vec::new() }
     }
 
     pub(super) async fn of_address(&mut self) -> Result<(), Throttled> {
         let Some(address) = self.charged.address.clone() else { return Ok(()) };
-        let limiter = Arc::clone(&self.limiter);
-        self.charge(Subject::Address(address), &limiter.rates.address).await
+        let settings = Arc::clone(&self.settings);
+        self.charge(Subject::Address(address), &settings.rates.address).await
     }
 
     /// Says whether the address is one that the user has logged in from.
     pub(super) async fn of_failures(&mut self) -> Result<bool, Throttled> {
         let Charged { user, address, .. } = &self.charged;
         let limiter = &self.limiter;
-        let (place, begun) = limiter.counters.begin(user, address.as_ref()).await;
+        let (place, begun) =
+            limiter.counters.begin(user, address.as_ref(), &self.settings.rules).await;
         let is_known = begun.is_known;
         let Some(wait) = begun.wait else {
             limiter.metrics.limited(LimitScope::Failures, true);
@@ -80,16 +86,16 @@ impl Reservation {
     }
 
     pub(super) async fn of_rates(&mut self, is_known: bool) -> Result<(), Throttled> {
-        let limiter = Arc::clone(&self.limiter);
+        let settings = Arc::clone(&self.settings);
         let user = self.charged.user.clone();
         match self.charged.address.clone() {
             Some(address) if is_known => {
-                self.charge(Subject::UserAndAddress(user, address), &limiter.rates.known).await
+                self.charge(Subject::UserAndAddress(user, address), &settings.rates.known).await
             }
-            None => self.charge(Subject::User(user), &limiter.rates.user).await,
+            None => self.charge(Subject::User(user), &settings.rates.user).await,
             Some(address) => {
-                self.charge(Subject::User(user.clone()), &limiter.rates.user).await?;
-                self.charge(Subject::UserAndAddress(user, address), &limiter.rates.pair).await
+                self.charge(Subject::User(user.clone()), &settings.rates.user).await?;
+                self.charge(Subject::UserAndAddress(user, address), &settings.rates.pair).await
             }
         }
     }
@@ -99,14 +105,13 @@ impl Reservation {
             return Ok(());
         }
         let limiter = &self.limiter;
-        let at = clock::now();
         let Asked { place, rates, reserved } =
             limiter.counters.reserve(&subject, &named.rates).await;
         self.standings.extend(named.names.iter().cloned().zip(reserved.standings(&rates)));
         let scope = subject.scope();
         if reserved.admitted {
             limiter.metrics.limited(scope, true);
-            let grant = Grant { place, subject, rates, left_us: reserved.left_us, at };
+            let grant = Grant { place, subject, rates, charge: reserved };
             self.charged.grants.push(grant);
             return Ok(());
         }
@@ -148,7 +153,7 @@ impl Reservation {
         let standings = self.standings.iter().map(|(name, standing)| (&**name, after(*standing)));
         let tightest =
             standings.min_by_key(|(_, it)| (it.remaining, std::cmp::Reverse(it.empty_in)));
-        self.limiter.rates.headers(tightest)
+        self.settings.rates.headers(tightest)
     }
 
     /// The password was wrong, or there is no such user: everything stays charged.
@@ -186,9 +191,9 @@ impl Reservation {
             return None;
         };
         let (done, receiver) = oneshot::channel();
-        let limiter = Arc::clone(&self.limiter);
+        let (limiter, settings) = (Arc::clone(&self.limiter), Arc::clone(&self.settings));
         self.limiter.tasks.spawn("refund", async move {
-            charged.give_back(&limiter, success).await;
+            charged.give_back(&limiter, &settings, success).await;
             drop((permit, done));
         });
         Some(receiver)
@@ -202,15 +207,10 @@ impl Drop for Reservation {
 }
 
 impl Charged {
-    async fn give_back(self, limiter: &Limiter, success: bool) {
-        let now = clock::now();
+    async fn give_back(self, limiter: &Limiter, settings: &LimitSettings, success: bool) {
         let refunds = join_all(self.grants.iter().map(|grant| {
-            let elapsed = now.saturating_duration_since(grant.at);
-            let amounts = refundable_us(&grant.rates, &grant.left_us, elapsed);
-            async move {
-                let Grant { place, subject, rates, .. } = grant;
-                limiter.counters.refund(*place, subject, rates, &amounts).await;
-            }
+            let Grant { place, subject, rates, charge } = grant;
+            limiter.counters.refund(*place, subject, rates, charge)
         }));
         let settled = async {
             let Some(Counted { place, begun }) = &self.counted else { return };
@@ -221,7 +221,8 @@ impl Charged {
                 Settled::TakenBack { is_known, failures, since_ms }
             };
             let address = self.address.as_ref();
-            limiter.counters.settle(*place, &self.user, address, settled).await;
+            let rules = &settings.rules;
+            limiter.counters.settle(*place, (&self.user, address), rules, settled).await;
         };
         futures::join!(refunds, settled);
     }

@@ -1,38 +1,43 @@
 //! Attempts from the flows' side, on paused time: one pod alone, and several that share a store which can
 //! go away.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use authcluster_contract::config::{RateRule, RateScope};
+use authcluster_contract::config::{Limits, Live, RateRule, RateScope};
 use authcluster_contract::keys::RateSubject;
 use authcluster_contract::node::NodeRecord;
 use authcluster_contract::user::{Realm, UserKeyMaker, UsernameCase};
 
 use super::*;
-use crate::policy::backoff::{Begun, Settled};
+use crate::policy::backoff::{Begun, Rules, Settled};
 use crate::policy::gcra::{Rate, Reserved};
 use crate::policy::routing::{NodeSeen, Table};
 use crate::store::StoreFuture;
 use crate::store::memory::MemoryStore;
 
-/// What pods share: counts calls, and can go away.
+/// What pods share: counts calls, can be far, and can go away.
 #[derive(Default)]
 struct Shared {
     store: MemoryStore,
     away: AtomicBool,
+    way_ms: AtomicU64,
     calls: AtomicUsize,
 }
 
 impl Shared {
     fn or_away<'a, T: Send + 'a>(
         &'a self,
-        call: impl FnOnce(&'a MemoryStore) -> StoreFuture<'a, T>,
+        call: impl FnOnce(&'a MemoryStore) -> StoreFuture<'a, T> + Send + 'a,
     ) -> StoreFuture<'a, T> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         if self.away.load(Ordering::Relaxed) {
             Box::pin(async { Err(StoreError::Unreachable("away".into())) })
         } else {
-            call(&self.store)
+            let way = Duration::from_millis(self.way_ms.load(Ordering::Relaxed));
+            Box::pin(async move {
+                tokio::time::sleep(way).await;
+                call(&self.store).await
+            })
         }
     }
 }
@@ -43,16 +48,16 @@ impl LimitStore for Shared {
         subject: RateSubject<'a>,
         rates: &'a [Rate],
     ) -> StoreFuture<'a, Reserved> {
-        self.or_away(|store| store.reserve_rate(subject, rates))
+        self.or_away(move |store| store.reserve_rate(subject, rates))
     }
 
     fn refund_rate<'a>(
         &'a self,
         subject: RateSubject<'a>,
         rates: &'a [Rate],
-        amounts_us: &'a [i64],
+        charge: &'a Reserved,
     ) -> StoreFuture<'a, ()> {
-        self.or_away(|store| store.refund_rate(subject, rates, amounts_us))
+        self.or_away(move |store| store.refund_rate(subject, rates, charge))
     }
 
     fn begin_login<'a>(
@@ -61,7 +66,7 @@ impl LimitStore for Shared {
         address: Option<&'a AddressKey>,
         rules: &'a Rules,
     ) -> StoreFuture<'a, Begun> {
-        self.or_away(|store| store.begin_login(user, address, rules))
+        self.or_away(move |store| store.begin_login(user, address, rules))
     }
 
     fn settle_login<'a>(
@@ -71,11 +76,11 @@ impl LimitStore for Shared {
         rules: &'a Rules,
         settled: Settled,
     ) -> StoreFuture<'a, ()> {
-        self.or_away(|store| store.settle_login(user, address, rules, settled))
+        self.or_away(move |store| store.settle_login(user, address, rules, settled))
     }
 
     fn forget_attempts<'a>(&'a self, user: &'a UserKey) -> StoreFuture<'a, bool> {
-        self.or_away(|store| store.forget_attempts(user))
+        self.or_away(move |store| store.forget_attempts(user))
     }
 }
 
@@ -89,6 +94,7 @@ fn table(pods: usize) -> SharedTable {
             speed: 1_000,
             offered: 0,
             version: String::new(),
+            config: String::new(),
         },
         load: Some(Units::ZERO),
         weight: None,
@@ -105,18 +111,28 @@ fn limits(rules: &[(RateScope, u32, u32)]) -> Limits {
     limits
 }
 
+fn live(limits: &Limits) -> LiveSettings {
+    LiveSettings::new(&Live { limits: limits.clone(), ..Live::default() }, "")
+}
+
+/// The rules that a pod goes by.
+fn rules(pod: &Limiter) -> Rules {
+    pod.live.current().limits.rules
+}
+
 /// Several pods on one store.
 fn pods(config: &Limits, count: usize) -> (Arc<Shared>, Vec<Arc<Limiter>>) {
     let (store, table) = (Arc::new(Shared::default()), table(count));
     let pod = |index| {
         let parts = Parts {
+            live: live(config),
             store: Arc::clone(&store) as _,
             node: format!("pod-{index}").parse().unwrap(),
             table: Some(Arc::clone(&table)),
             metrics: Arc::default(),
             tasks: Tasks::default(),
         };
-        Arc::new(Limiter::new(config, parts))
+        Arc::new(Limiter::new(parts))
     };
     let limiters = (0..count).map(pod).collect();
     (store, limiters)
@@ -124,13 +140,14 @@ fn pods(config: &Limits, count: usize) -> (Arc<Shared>, Vec<Arc<Limiter>>) {
 
 fn alone(config: &Limits) -> Arc<Limiter> {
     let parts = Parts {
+        live: live(config),
         store: Arc::new(MemoryStore::new()),
         node: "local".parse().unwrap(),
         table: None,
         metrics: Arc::default(),
         tasks: Tasks::default(),
     };
-    Arc::new(Limiter::new(config, parts))
+    Arc::new(Limiter::new(parts))
 }
 
 fn keys() -> UserKeyMaker {
@@ -190,6 +207,19 @@ async fn only_failures_count() {
     assert_eq!(scope_of(fail(&pod, "alice", from(1)).await), Some(LimitScope::Address));
 }
 
+/// A charge drains by the store's clock, whatever its answer took to get here.
+#[tokio::test(start_paused = true)]
+async fn a_slow_answer_leaves_nothing_charged() {
+    let rules = [(RateScope::User, 1, 3_600), (RateScope::Address, 1, 3_600)];
+    let (store, pods) = pods(&limits(&rules), 2);
+    store.way_ms.store(100, Ordering::Relaxed);
+    let attempt = pods[0].enter(&user("alice"), from(1)).await.unwrap();
+    store.way_ms.store(0, Ordering::Relaxed);
+    attempt.succeeded().await;
+    assert_eq!(fail(&pods[1], "bob", from(1)).await, Ok(()));
+    assert_eq!(fail(&pods[1], "alice", from(2)).await, Ok(()));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_denial_gives_back_what_was_charged_before_it() {
     let pod = alone(&limits(&[(RateScope::User, 1, 60), (RateScope::Address, 3, 60)]));
@@ -204,7 +234,7 @@ async fn a_denial_gives_back_what_was_charged_before_it() {
     // Nor was a denial a failure in a row.
     tokio::time::advance(Duration::from_secs(60)).await;
     assert_eq!(fail(&pod, "alice", from(1)).await, Ok(()));
-    let begun = pod.counters.begin(&user("alice"), None).await.1;
+    let begun = pod.counters.begin(&user("alice"), None, &rules(&pod)).await.1;
     assert_eq!(begun.failures, 3);
 }
 
@@ -335,7 +365,7 @@ async fn a_success_is_settled_once_also_when_its_caller_goes_away() {
     // One given back, not two.
     assert_eq!(fail(&pod, "bob", from(1)).await, Ok(()));
     assert!(fail(&pod, "bob", from(1)).await.is_err());
-    let begun = pod.counters.begin(&user("alice"), from(1).as_ref()).await.1;
+    let begun = pod.counters.begin(&user("alice"), from(1).as_ref(), &rules(&pod)).await.1;
     assert_eq!((begun.failures, begun.is_known), (1, true));
 }
 
@@ -367,4 +397,23 @@ async fn a_callers_work_is_bounded_by_this_pods_share() {
     assert_eq!(denied.scope, LimitScope::Work);
     caller.units_per_second = None;
     pods[0].spend(&caller, Units(u64::MAX)).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_limits_are_in_force_at_once_and_settle_nothing_twice() {
+    let before = limits(&[(RateScope::User, 1, 60)]);
+    let pod = alone(&before);
+    let attempt = pod.enter(&user("alice"), None).await.unwrap();
+    let after = limits(&[(RateScope::User, 2, 60), (RateScope::User, 3, 3_600)]);
+    let live = Live { limits: after, ..Live::default() };
+    assert!(pod.live.replace(&live, ""));
+    assert!(!pod.live.replace(&live, ""));
+    // Charged on the old rate alone, it is given back there alone.
+    attempt.succeeded().await;
+    assert_eq!(fail(&pod, "alice", None).await, Ok(()));
+    assert_eq!(fail(&pod, "alice", None).await, Ok(()));
+    assert_eq!(scope_of(fail(&pod, "alice", None).await), Some(LimitScope::User));
+    pod.live.replace(&Live { limits: before, ..Live::default() }, "");
+    assert_eq!(fail(&pod, "bob", None).await, Ok(()));
+    assert_eq!(scope_of(fail(&pod, "bob", None).await), Some(LimitScope::User));
 }

@@ -1,6 +1,7 @@
 //! The figures of a run, as a table and as JSON.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
@@ -14,13 +15,26 @@ pub(super) struct Report {
     pub(super) duration_seconds: f64,
     pub(super) sent: u64,
     pub(super) sent_per_second: f64,
-    /// Answers of 2xx per second of sending.
+    /// Answers of 2xx while requests were sent, per second.
     pub(super) goodput_per_second: f64,
     /// Of answers of 2xx, from the scheduled time.
     pub(super) ok_latency_ms: Latency,
     /// How late the generator sent; when it is late, so is everything that it measured.
     pub(super) generator_late_ms: Latency,
+    /// CPUs that the generator itself took, on average: on the machine of the pods, they did not have them.
+    pub(super) generator_cpus: f64,
     pub(super) outcomes: Vec<Outcome>,
+}
+
+/// The time in which requests were sent. Answers that come later are counted, and are no speed: a queue that
+/// is worked off afterwards would make a short run look quicker than a long one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sending {
+    pub(super) time: Duration,
+    /// Answers of 2xx by its end.
+    pub(super) good: u64,
+    /// CPU time of the generator by its end.
+    pub(super) cpu: Duration,
 }
 
 /// Percentiles, in milliseconds.
@@ -87,8 +101,9 @@ impl Report {
         let late = self.generator_late_ms;
         writeln!(
             text,
-            "\nLatencies count from the scheduled time. This generator was late by {:.1} ms at p99, {:.1} ms at most.",
-            late.p99, late.max
+            "\nLatencies count from the scheduled time. This generator was late by {:.1} ms at p99, \
+             {:.1} ms at most, and took {:.2} CPUs.",
+            late.p99, late.max, self.generator_cpus
         )?;
         Ok(text)
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hdrhistogram::{CreationError, Histogram};
 
 use super::client::Answer;
-use super::report::{Latency, Outcome, Report};
+use super::report::{Latency, Outcome, Report, Sending};
 
 /// Longest latency that is told apart, in microseconds: longer than any request is waited for.
 const LONGEST_US: u64 = 3_600_000_000;
@@ -96,6 +96,11 @@ impl Tally {
         counts.sent.saturating_sub(counts.answered)
     }
 
+    /// Answers of 2xx so far.
+    pub(super) fn good(&self) -> u64 {
+        self.lock().good.len()
+    }
+
     /// The second that has passed, in a line.
     pub(super) fn line(&self) -> String {
         let mut counts = self.lock();
@@ -115,10 +120,10 @@ impl Tally {
         )
     }
 
-    /// Everything, over the time in which requests were sent.
-    pub(super) fn report(&self, duration: Duration) -> Report {
+    /// Everything; what is counted by the second, over the time in which requests were sent.
+    pub(super) fn report(&self, sending: Sending) -> Report {
         let counts = self.lock();
-        let seconds = duration.as_secs_f64();
+        let seconds = sending.time.as_secs_f64();
         let outcomes: Vec<Outcome> = counts
             .by_answer
             .iter()
@@ -128,9 +133,10 @@ impl Tally {
             duration_seconds: seconds,
             sent: counts.sent,
             sent_per_second: counts.sent as f64 / seconds,
-            goodput_per_second: counts.good.len() as f64 / seconds,
+            goodput_per_second: sending.good as f64 / seconds,
             ok_latency_ms: Latency::of(&counts.good),
             generator_late_ms: Latency::of(&counts.late),
+            generator_cpus: sending.cpu.as_secs_f64() / seconds,
             outcomes,
         }
     }

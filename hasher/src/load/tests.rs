@@ -88,18 +88,24 @@ fn answers_are_counted_by_how_they_ended() {
     tally.answered(&Answer::Status(200, None), Duration::from_millis(40));
     tally.answered(&busy, Duration::from_millis(2));
     assert_eq!(tally.open(), 1);
+    let sending =
+        Sending { time: Duration::from_secs(2), good: tally.good(), cpu: Duration::from_secs(1) };
+    // It was sent in time, and makes the server no quicker.
+    tally.sent(Duration::ZERO);
+    tally.answered(&Answer::Status(200, None), Duration::from_millis(30));
     tally.answered(&Answer::None("gave up"), Duration::from_secs(10));
     assert_eq!(tally.open(), 0);
     let line = tally.line();
-    assert!(line.starts_with("sent      4  ok      2  refused      1  failed      1"), "{line}");
-    let report = tally.report(Duration::from_secs(2));
+    assert!(line.starts_with("sent      5  ok      3  refused      1  failed      1"), "{line}");
+    let report = tally.report(sending);
     assert!((report.goodput_per_second - 1.0).abs() < 1e-9);
+    assert!((report.generator_cpus - 0.5).abs() < 1e-9);
     let ended: Vec<_> = report
         .outcomes
         .iter()
         .map(|outcome| format!("{} {} {}", outcome.status, outcome.code, outcome.count))
         .collect();
-    assert_eq!(ended, ["200 ok 2", "503 overloaded 1", "0 gave up 1"]);
+    assert_eq!(ended, ["200 ok 3", "503 overloaded 1", "0 gave up 1"]);
     assert!((report.ok_latency_ms.max - 40.0).abs() < 0.1, "{:?}", report.ok_latency_ms);
     let table = report.table().unwrap();
     assert!(table.contains("503    overloaded                     1"), "{table}");

@@ -40,7 +40,7 @@ pub fn server(local: Arc<Local>, tls: &PeerTls, metrics: Arc<Metrics>) -> Server
         .route("/v1/compute", post(compute))
         .layer(CatchPanicLayer::new())
         .with_state(endpoint);
-    Server { router, tls: Some(Arc::clone(tls.server())), metrics }
+    Server::new(router, Some(Arc::clone(tls.server())), metrics, Duration::ZERO)
 }
 
 /// When the peer takes its request back, this future is dropped, and with it a job that waits.
@@ -55,6 +55,8 @@ async fn compute(State(endpoint): State<Endpoint>, body: Body) -> Response {
                 | CannotError::Unknown
                 | CannotError::Password(_)
                 | CannotError::Stored(_)
+                | CannotError::Wrap(_)
+                | CannotError::Pepper(_)
                 | CannotError::Cost => StatusCode::UNPROCESSABLE_ENTITY,
             };
             (status, Answer::Cannot(error.to_string()))
@@ -66,7 +68,7 @@ async fn compute(State(endpoint): State<Endpoint>, body: Body) -> Response {
 
 impl Endpoint {
     async fn run(&self, body: Body) -> Result<Answer, CannotError> {
-        let asked = decode_job(&read(body).await?, &self.local.bounds())?;
+        let asked = decode_job(&read(body).await?, self.local.bounds())?;
         let deadline = clock::now() + asked.deadline.min(DEADLINE_MAX);
         let terms = Terms { deadline, wait_max: asked.wait_max };
         Ok(match self.local.run(asked.who.as_ref(), asked.job, terms).await {

@@ -11,12 +11,15 @@ use std::time::{Duration, Instant};
 use authcluster_contract::cost::{Cost, Units};
 use authcluster_contract::limits::{ENCODED_BYTES_MAX, PASSWORD_BYTES_MAX};
 use authcluster_contract::node::NodeId;
+use authcluster_contract::pepper::KeyId;
 use authcluster_contract::secret::{Password, PasswordError};
 use authcluster_contract::user::UserKey;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::formats::{Bounds, FormatError, Stored};
+use crate::formats::argon2::Salt;
+use crate::formats::{Bounds, FormatError, NotWrappable, Pepper, Stored, Wrappable};
+use crate::policy::rehash::Policy;
 use crate::work::{Job, Outcome, Refused, Terms, Who};
 
 /// Largest body of a request or a reply, in bytes: password, stored hash, and room for the rest of
@@ -66,6 +69,12 @@ pub(super) enum CannotError {
     /// The stored hash is none that this pod works on.
     #[error(transparent)]
     Stored(#[from] FormatError),
+    /// The stored hash is none that can be wrapped.
+    #[error(transparent)]
+    Wrap(#[from] NotWrappable),
+    /// The pepper of the new hash is not here.
+    #[error("pepper {0} is not here")]
+    Pepper(KeyId),
     /// A new hash of this cost does not fit into this pod.
     #[error("the new hash costs more than this pod has")]
     Cost,
@@ -99,7 +108,22 @@ struct Head {
 #[serde(rename_all = "snake_case")]
 enum Kind {
     Hash(Cost),
-    Verify { encoded: String },
+    /// A kind of its own: a version that knows of no pepper must not make the hash without.
+    HashPeppered {
+        cost: Cost,
+        key: KeyId,
+    },
+    Verify {
+        encoded: String,
+    },
+    Wrap {
+        encoded: String,
+        cost: Cost,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<KeyId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        salt: Option<Salt>,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -127,9 +151,15 @@ pub(super) fn encode_job(
     now: Instant,
 ) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
     let (kind, password) = match job {
-        Job::Hash { password, cost } => (Kind::Hash(*cost), password),
+        Job::Hash { password, policy } => (hash(policy), password.expose()),
         Job::Verify { password, stored } => {
-            (Kind::Verify { encoded: stored.encoded().to_owned() }, password)
+            (Kind::Verify { encoded: stored.encoded().to_owned() }, password.expose())
+        }
+        // A version that knows of no pepper knows of no wrapping either.
+        Job::Wrap { legacy, policy: Policy { cost, pepper }, salt } => {
+            let (encoded, key) = (legacy.stored().encoded().to_owned(), pepper.as_ref());
+            let key = key.map(Pepper::id);
+            (Kind::Wrap { encoded, cost: *cost, key, salt: *salt }, &[] as &[u8])
         }
     };
     let head = serde_json::to_vec(&Head {
@@ -140,7 +170,6 @@ pub(super) fn encode_job(
         known: who.is_some_and(|who| who.known),
         job: kind,
     })?;
-    let password = password.expose();
     // All of it at once: a vector that grows leaves copies behind.
     let length = head.len().saturating_add(1).saturating_add(password.len());
     let mut body = Zeroizing::new(Vec::with_capacity(length));
@@ -160,10 +189,17 @@ pub(super) fn decode_job(body: &[u8], bounds: &Bounds) -> Result<Asked, CannotEr
     let head: Head = serde_json::from_slice(head).map_err(|_| CannotError::Unknown)?;
     let password = Password::from_bytes(password.to_vec())?;
     let job = match head.job {
-        Kind::Hash(cost) if fits(cost, bounds) => Job::Hash { password, cost },
-        Kind::Hash(_) => return Err(CannotError::Cost),
+        Kind::Hash(cost) => Job::Hash { password, policy: policy(cost, None, bounds)? },
+        Kind::HashPeppered { cost, key } => {
+            Job::Hash { password, policy: policy(cost, Some(key), bounds)? }
+        }
         Kind::Verify { encoded } => {
             Job::Verify { password, stored: Arc::new(Stored::parse(&encoded, bounds)?) }
+        }
+        Kind::Wrap { encoded, cost, key, salt } => {
+            let policy = policy(cost, key, bounds)?;
+            let legacy = Wrappable::new(Stored::parse(&encoded, bounds)?, bounds)?;
+            Job::Wrap { legacy, policy, salt }
         }
     };
     let known = head.known;
@@ -174,6 +210,22 @@ pub(super) fn decode_job(body: &[u8], bounds: &Bounds) -> Result<Asked, CannotEr
         deadline: Duration::from_millis(head.deadline_ms),
         wait_max: head.wait_max_ms.map(Duration::from_millis),
     })
+}
+
+fn hash(Policy { cost, pepper }: &Policy) -> Kind {
+    match pepper {
+        None => Kind::Hash(*cost),
+        Some(pepper) => Kind::HashPeppered { cost: *cost, key: pepper.id() },
+    }
+}
+
+/// A policy that this pod can keep to.
+fn policy(cost: Cost, key: Option<KeyId>, bounds: &Bounds) -> Result<Policy, CannotError> {
+    if !fits(cost, bounds) {
+        return Err(CannotError::Cost);
+    }
+    let found = |key| bounds.peppers.get(key).ok_or(CannotError::Pepper(key));
+    Ok(Policy { cost, pepper: key.map(found).transpose()? })
 }
 
 /// The same bounds that a stored hash is held to.

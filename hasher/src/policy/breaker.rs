@@ -107,6 +107,11 @@ impl Breaker {
         }
     }
 
+    /// Takes other settings from now on; what was counted stays.
+    pub fn go_by(&mut self, settings: config::Breaker) {
+        self.settings = settings;
+    }
+
     /// Whether a call would be let through.
     #[must_use]
     pub fn may_pass(&self, now: Instant) -> bool {

@@ -12,8 +12,11 @@
 //!   may have a clock that is behind (sourcegraph#56826).
 //! * A refund takes back what is still there of a charge, and never makes more room than there was
 //!   without it: what has drained meanwhile is not given twice.
+//! * What has drained is reckoned by the clock that the charge was made by. By the caller's, a charge
+//!   whose answer took long would leave as much behind, and deny the next attempt for it.
 //!
-//! All times are microseconds. Answers are durations; the arrival time itself never leaves the store.
+//! All times are microseconds. Answers are durations, and the time of the answer by the store's clock,
+//! which only goes back to the store.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -69,12 +72,14 @@ impl Rate {
 /// What a key holds: the arrival time of each rule.
 pub type Bucket = BTreeMap<String, i64>;
 
-/// What came of an attempt: the time until each rule's bucket is empty, in the order of the rules,
-/// after the charge if there was one.
+/// What came of an attempt, and what its refund needs: the time until each rule's bucket is empty, in
+/// the order of the rules, after the charge if there was one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reserved {
     /// Whether every rule admits it.
     pub admitted: bool,
+    /// When that was, by the clock of the store.
+    pub at_us: i64,
     /// Time until each bucket is empty.
     pub left_us: Vec<i64>,
 }
@@ -146,17 +151,21 @@ pub fn reserve(bucket: &mut Bucket, rates: &[Rate], now_us: i64) -> Reserved {
             bucket.insert(rate.field(), now_us + *left);
         }
     }
-    Reserved { admitted, left_us: left }
+    Reserved { admitted, at_us: now_us, left_us: left }
 }
 
-/// Gives back so much to each rule, in their order. What is not there, or no longer, stays so. Rules that
-/// are the same (two may be, once each is a pod's share) were charged once, and get it back once.
-pub fn refund(bucket: &mut Bucket, rates: &[Rate], amounts_us: &[i64], now_us: i64) {
-    for (index, (rate, amount)) in rates.iter().zip(amounts_us).enumerate() {
+/// Gives back what has not drained of a charge, to each rule. What is not there, or no longer, stays so.
+/// Rules that are the same (two may be, once each is a pod's share) were charged once, and get it back
+/// once.
+pub fn refund(bucket: &mut Bucket, rates: &[Rate], charge: &Reserved, now_us: i64) {
+    // A clock that went back has drained nothing.
+    let elapsed_us = now_us.saturating_sub(charge.at_us).max(0);
+    for (index, (rate, charged_us)) in rates.iter().zip(&charge.left_us).enumerate() {
         if rates.iter().take(index).any(|earlier| earlier == rate) {
             continue;
         }
-        let left = left_us(bucket, *rate, now_us) - (*amount).clamp(0, rate.interval_us());
+        let amount = refundable_us(*rate, *charged_us, elapsed_us);
+        let left = left_us(bucket, *rate, now_us) - amount;
         if left > 0 {
             bucket.insert(rate.field(), now_us + left);
         } else {
@@ -167,12 +176,8 @@ pub fn refund(bucket: &mut Bucket, rates: &[Rate], amounts_us: &[i64], now_us: i
 
 /// What can be given back of a charge so long after it was made: what has not drained yet. `left_us`
 /// is what [`reserve`] answered.
-#[must_use]
-pub fn refundable_us(rates: &[Rate], left_us: &[i64], elapsed: Duration) -> Vec<i64> {
-    let elapsed_us = i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX);
-    let part =
-        |(rate, left): (&Rate, &i64)| left.saturating_sub(elapsed_us).clamp(0, rate.interval_us());
-    rates.iter().zip(left_us).map(part).collect()
+fn refundable_us(rate: Rate, left_us: i64, elapsed_us: i64) -> i64 {
+    left_us.saturating_sub(elapsed_us).clamp(0, rate.interval_us())
 }
 
 /// The life that is left to a key, in whole milliseconds; `None` = nothing is left in it.

@@ -1,10 +1,17 @@
 //! What work costs in time on a lane of this pod.
 //!
-//! One number: nanoseconds per unit, measured at start with all lanes busy, and then moved an eighth
-//! of the way towards what each job took. A slow neighbour makes this pod dearer within some ten
-//! jobs, so it refuses earlier and publishes less capacity. Not modelled yet: that a unit of a small
-//! hash, which fits the cache, is cheaper than one of a large hash.
+//! Two parts. [`rates::Rates`] are measured at start with all lanes busy: how long each function takes here, at
+//! each size of memory. [`Price`] is what changes while the pod lives: how much longer work takes than
+//! that, moved an eighth of the way towards what each job took. A slow neighbour makes this pod dearer
+//! within some ten jobs, so it refuses earlier.
+//!
+//! What a pod publishes of itself is the same over a second of work. Under a quota of CPU most jobs run at
+//! full speed and some wait out a period: of the last ten jobs their mean says little, and routers would
+//! move users' homes by it.
 
+pub mod probes;
+pub mod propose;
+pub mod rates;
 pub mod steps;
 
 use std::time::Duration;
@@ -12,59 +19,99 @@ use std::time::Duration;
 use authcluster_contract::cost::Units;
 use authcluster_contract::limits::WEIGHT_MAX;
 
-/// Moves are bounded by this factor around the price at start: one job that was held up for
-/// seconds must not price all others out.
+/// The factor is bounded by this, and by one part in so many: one job that was held up for seconds
+/// must not price all others out.
 const DRIFT_MAX: u64 = 4;
 
 /// The weight of one observation is one in this many. Halved, single jobs show; doubled, a
 /// slow-down takes twenty jobs to be noticed.
 const MEMORY: u64 = 8;
 
-/// The price of work on one lane.
+/// Work that the speed is of, in time as predicted.
+const SPEED_MEMORY: Duration = Duration::from_secs(1);
+
+/// One job counts as held up by no more than this for the speed. A quota holds a job up for a period, 100 ms:
+/// so much, of jobs of 3 ms.
+const HELD_UP_MAX: u64 = 32;
+
+/// A factor of one. As fine as needed: a step of the smallest move is far below a percent.
+const ONE: u64 = 1 << 16;
+
+/// What one computation is: work, as it is published, and time on an undisturbed lane here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quote {
+    /// Work.
+    pub units: Units,
+    /// Time by the rates at start.
+    pub time: Duration,
+}
+
+impl Quote {
+    /// The same so many times.
+    #[must_use]
+    pub fn times(self, count: u32) -> Self {
+        let units = Units(self.units.0.saturating_mul(count.into()));
+        Self { units, time: self.time.saturating_mul(count) }
+    }
+}
+
+/// The price of time on one lane: how much longer jobs take than by the rates at start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Price {
-    at_start_ns: u64,
-    ns_per_unit: u64,
+    unit: Duration,
+    /// Actual time over predicted time, times [`ONE`].
+    factor: u64,
+    /// The same of the last [`SPEED_MEMORY`].
+    lasting: u64,
 }
 
 impl Price {
-    /// The price at start: `units` took `time`.
+    /// The price at start, where a unit of new hashes takes so long.
     #[must_use]
-    pub fn measured(units: Units, time: Duration) -> Self {
-        let ns = per_unit_ns(units, time);
-        Self { at_start_ns: ns, ns_per_unit: ns }
+    pub fn at_start(unit: Duration) -> Self {
+        Self { unit, factor: ONE, lasting: ONE }
     }
 
-    /// Takes notice of what a job took.
-    pub fn observe(&mut self, units: Units, time: Duration) {
-        let seen = per_unit_ns(units, time)
-            .clamp(self.at_start_ns / DRIFT_MAX, self.at_start_ns.saturating_mul(DRIFT_MAX));
-        let kept = self.ns_per_unit - self.ns_per_unit / MEMORY;
-        self.ns_per_unit = kept.saturating_add(seen / MEMORY).max(1);
+    /// Takes notice of what a job took that was to take `predicted` by the rates at start.
+    pub fn observe(&mut self, predicted: Duration, took: Duration) {
+        let seen = took.as_nanos().saturating_mul(ONE.into()) / predicted.as_nanos().max(1);
+        let seen = u64::try_from(seen).unwrap_or(u64::MAX);
+        let drift = seen.clamp(ONE / DRIFT_MAX, ONE * DRIFT_MAX);
+        self.factor = self.factor - self.factor / MEMORY + drift / MEMORY;
+        let held_up = seen.clamp(ONE / DRIFT_MAX, ONE * HELD_UP_MAX);
+        self.lasting = mixed(self.lasting, held_up, predicted.min(SPEED_MEMORY));
     }
 
-    /// How long so much work takes now.
+    /// How long that takes now which takes `predicted` by the rates at start.
     #[must_use]
-    pub fn service(&self, units: Units) -> Duration {
-        Duration::from_nanos(self.ns_per_unit.saturating_mul(units.0))
+    pub fn service(&self, predicted: Duration) -> Duration {
+        scaled(predicted, self.factor)
     }
 
-    /// How long so much work takes at the better of this price and the one at start.
+    /// How long it takes at the better of this price and the one at start.
     #[must_use]
-    pub fn service_at_best(&self, units: Units) -> Duration {
-        Duration::from_nanos(self.ns_per_unit.min(self.at_start_ns).saturating_mul(units.0))
+    pub fn service_at_best(&self, predicted: Duration) -> Duration {
+        scaled(predicted, self.factor.min(ONE))
     }
 
-    /// Speed of one lane, in units per second; at least one, and no more than a weight can say.
+    /// Speed of one lane lately, in units per second; at least one, and no more than a weight can say.
     #[must_use]
     pub fn speed(&self) -> u64 {
-        (1_000_000_000 / self.ns_per_unit.max(1)).clamp(1, WEIGHT_MAX)
+        let unit_ns = scaled(self.unit, self.lasting).as_nanos().max(1);
+        u64::try_from(1_000_000_000 / unit_ns).unwrap_or(u64::MAX).clamp(1, WEIGHT_MAX)
     }
 }
 
-fn per_unit_ns(units: Units, time: Duration) -> u64 {
-    let ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-    (ns / units.0.max(1)).max(1)
+/// `seen` for so much of [`SPEED_MEMORY`], and `before` for the rest.
+fn mixed(before: u64, seen: u64, part: Duration) -> u64 {
+    let rest = SPEED_MEMORY.saturating_sub(part);
+    let sum = u128::from(before) * rest.as_nanos() + u128::from(seen) * part.as_nanos();
+    u64::try_from(sum / SPEED_MEMORY.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn scaled(time: Duration, factor: u64) -> Duration {
+    let ns = time.as_nanos().saturating_mul(factor.into()) / u128::from(ONE);
+    Duration::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ impl Row {
         let weight = weight.unwrap_or_else(|| Weight::from_capacity(record.capacity()));
         let digest: [u8; 16] = Md5::digest(node.as_str().as_bytes()).into();
         let [a, b, c, d, e, f, g, h, ..] = digest;
-        let NodeRecord { address, lanes, speed, version, offered: _ } = record;
+        let NodeRecord { address, lanes, speed, version, offered: _, config: _ } = record;
         Some(Self {
             node,
             address,
@@ -105,11 +105,12 @@ impl Row {
         })
     }
 
-    /// What it says of itself, without its rate of offered work, which routes nothing.
+    /// What it says of itself, without its rate of offered work and its settings, which route nothing.
     #[must_use]
     pub fn record(&self) -> NodeRecord {
         let Self { address, lanes, speed, .. } = *self;
-        NodeRecord { address, lanes, speed, offered: 0, version: self.version.clone() }
+        let (version, config) = (self.version.clone(), String::new());
+        NodeRecord { address, lanes, speed, offered: 0, version, config }
     }
 
     /// Weighted rendezvous: `-w / ln h` with `h` uniform between 0 and 1 wins as often as its share

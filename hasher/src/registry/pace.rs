@@ -23,11 +23,17 @@ pub(super) struct Pace {
     announce_from: Option<Instant>,
     publish_from: Option<Instant>,
     published: Option<Units>,
+    settings: String,
 }
 
 impl Pace {
-    /// What is due now. A load that changed is due at once; writes that failed wait.
-    pub(super) fn due(&self, now: Instant, load: Units) -> Due {
+    /// What is due now. A load that changed is due at once, and so is a record whose settings did; writes
+    /// that failed wait.
+    pub(super) fn due(&mut self, now: Instant, load: Units, settings: &str) -> Due {
+        if self.settings != settings {
+            settings.clone_into(&mut self.settings);
+            self.announce_from = None;
+        }
         let is_time = |from: Option<Instant>| from.is_none_or(|from| from <= now);
         let changed = self.published.is_some_and(|published| published != load);
         Due {
@@ -61,22 +67,29 @@ mod tests {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
         let mut pace = Pace::default();
-        let due = |pace: &Pace, ms, load| {
-            let Due { announce, publish } = pace.due(at(ms), Units(load));
+        let due = |pace: &mut Pace, ms, load| {
+            let Due { announce, publish } = pace.due(at(ms), Units(load), "a");
             (announce, publish)
         };
-        assert_eq!(due(&pace, 0, 0), (true, true));
+        assert_eq!(due(&mut pace, 0, 0), (true, true));
         pace.announced(true, at(0));
         pace.published(Some(Units(0)), at(0));
-        assert_eq!(due(&pace, 499, 0), (false, false));
-        assert_eq!(due(&pace, 100, 38), (false, true));
-        assert_eq!(due(&pace, 500, 0), (false, true));
-        assert_eq!(due(&pace, 4_999, 0), (false, true));
-        assert_eq!(due(&pace, 5_000, 0), (true, true));
+        assert_eq!(due(&mut pace, 499, 0), (false, false));
+        assert_eq!(due(&mut pace, 100, 38), (false, true));
+        assert_eq!(due(&mut pace, 500, 0), (false, true));
+        assert_eq!(due(&mut pace, 4_999, 0), (false, true));
+        assert_eq!(due(&mut pace, 5_000, 0), (true, true));
         // Failures: no change hurries them.
         pace.announced(false, at(5_000));
         pace.published(None, at(5_000));
-        assert_eq!(due(&pace, 5_100, 99), (false, false));
-        assert_eq!(due(&pace, 5_500, 99), (true, true));
+        assert_eq!(due(&mut pace, 5_100, 99), (false, false));
+        assert_eq!(due(&mut pace, 5_500, 99), (true, true));
+        // Other settings do, once.
+        pace.announced(false, at(5_500));
+        pace.published(Some(Units(99)), at(5_500));
+        let mut due_with = |settings| pace.due(at(5_600), Units(99), settings).announce;
+        assert!(due_with("b"));
+        pace.announced(false, at(5_600));
+        assert!(!pace.due(at(5_700), Units(99), "b").announce);
     }
 }

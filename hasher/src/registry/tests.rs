@@ -8,6 +8,7 @@ use authcluster_contract::node::NodeId;
 use super::*;
 use crate::formats::Bounds;
 use crate::lanes::{Lanes, LanesConfig};
+use crate::live::LiveSettings;
 use crate::store::memory::MemoryStore;
 use crate::store::{NodeEntry, StoreFuture};
 use crate::work::Identity;
@@ -55,6 +56,7 @@ impl NodeStore for Shared {
 }
 
 struct Pod {
+    live: LiveSettings,
     table: SharedTable,
     tasks: Tasks,
 }
@@ -77,10 +79,11 @@ impl Pod {
         })
         .unwrap();
         let local = Arc::new(Local::new(identity, lanes));
-        let registry = Registry::new(Arc::clone(store) as _, local, Arc::default());
+        let live = LiveSettings::default();
+        let registry = Registry::new(Arc::clone(store) as _, local, live.clone(), Arc::default());
         let (table, tasks) = (registry.table(), Tasks::default());
         registry.start(&tasks);
-        Self { table, tasks }
+        Self { live, table, tasks }
     }
 
     fn knows(&self) -> Vec<String> {
@@ -135,6 +138,7 @@ fn record() -> NodeRecord {
         speed: 1,
         offered: 0,
         version: String::new(),
+        config: String::new(),
     }
 }
 
@@ -170,4 +174,18 @@ async fn a_pod_that_cannot_withdraw_tries_again_and_ends_all_the_same() {
     assert_eq!(store.store.read_nodes().await.unwrap(), []);
     pod.tasks.stop();
     pod.tasks.all_done().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_settings_are_announced_at_once() {
+    let store = Arc::new(Shared::default());
+    let pod = Pod::start("a", &store);
+    pass(Duration::from_millis(200)).await;
+    let said = || async { store.store.read_nodes().await.unwrap()[0].record.config.clone() };
+    assert_eq!(said().await, pod.live.current().version);
+    let mut live = authcluster_contract::config::Live::default();
+    live.routing.deadline_ms = 900;
+    pod.live.replace(&live, "");
+    pass(Duration::from_millis(200)).await;
+    assert_eq!(said().await, live.version(""));
 }

@@ -36,6 +36,7 @@ mod tests {
             speed: 1,
             offered: 0,
             version: String::new(),
+            config: String::new(),
         };
         let weight = weight.map(Weight::from_capacity);
         NodeSeen { node: node.parse().unwrap(), record, load: load.map(Units), weight }

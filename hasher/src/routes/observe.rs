@@ -14,6 +14,7 @@ use crate::error::Answered;
 const ROUTES: &[&str] = &[
     "/v1/hash",
     "/v1/verify",
+    "/v1/inspect",
     "/v1/login",
     "/v1/sessions",
     "/v1/sessions/introspect",
@@ -22,6 +23,8 @@ const ROUTES: &[&str] = &[
     "/v1/sessions/list",
     "/v1/sessions/revoke-all",
     "/v1/limits/reset",
+    "/v1/migrations/commit",
+    "/v1/migrations/wrap",
     "/v1/nodes",
 ];
 

@@ -7,6 +7,7 @@ use authcluster_contract::config::HasherConfig;
 use tokio::net::TcpListener;
 
 use super::store::Shared;
+use crate::live::LiveSettings;
 use crate::peer::{self, Client, PeerTls};
 use crate::server::listen;
 use crate::telemetry::{Metrics, Tasks};
@@ -70,7 +71,7 @@ fn reachable(
 
 /// Who computes: this pod alone, or all that are in the table.
 pub(super) fn work(
-    config: &HasherConfig,
+    live: &LiveSettings,
     peers: Option<&PeerPort>,
     shared: &Shared,
     local: &Arc<Local>,
@@ -79,8 +80,7 @@ pub(super) fn work(
     let (Some(peers), Some(table)) = (peers, &shared.table) else { return Arc::clone(local) as _ };
     let client = Client::new(peers.tls.clone(), tasks.clone());
     let (local, table) = (Arc::clone(local), Arc::clone(table));
-    let policy = (config.routing, config.breaker);
-    Arc::new(Routed::new(local, table, policy, client, Arc::clone(metrics)))
+    Arc::new(Routed::new(local, table, live.clone(), client, Arc::clone(metrics)))
 }
 
 #[cfg(test)]

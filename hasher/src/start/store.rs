@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use authcluster_contract::config::HasherConfig;
 
+use crate::live::LiveSettings;
 use crate::registry::{Registry, SharedTable};
 use crate::store::memory::{MemoryStore, SESSION_BYTES_MAX};
 use crate::store::redis::RedisStore;
@@ -26,6 +27,7 @@ pub(super) struct Shared {
 /// this process's memory.
 pub(super) fn open(
     config: &HasherConfig,
+    live: &LiveSettings,
     local: &Arc<Local>,
     metrics: &Arc<Metrics>,
     tasks: &Tasks,
@@ -40,7 +42,12 @@ pub(super) fn open(
     };
     let store: Arc<dyn Store> =
         Arc::new(RedisStore::start(redis, metrics, tasks)?.with_sessions(sessions));
-    let registry = Registry::new(Arc::clone(&store) as _, Arc::clone(local), Arc::clone(metrics));
+    let registry = Registry::new(
+        Arc::clone(&store) as _,
+        Arc::clone(local),
+        live.clone(),
+        Arc::clone(metrics),
+    );
     let table = registry.table();
     registry.start(tasks);
     Ok(Shared { store, table: Some(table), sealer })

@@ -2,6 +2,7 @@
 //! that is moved by hand, a real Redis Cluster with time that passes.
 
 mod limits;
+mod migrations;
 mod nodes;
 mod sessions;
 
@@ -35,4 +36,5 @@ pub async fn check_all(store: &dyn Store, name: &str, pass: Pass<'_>) {
     sessions::check(store, name, pass).await;
     nodes::check(store, name, pass).await;
     limits::check(store, name, pass).await;
+    migrations::check(store, name, pass).await;
 }

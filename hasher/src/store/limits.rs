@@ -19,13 +19,13 @@ pub trait LimitStore: Send + Sync + 'static {
         rates: &'a [Rate],
     ) -> StoreFuture<'a, Reserved>;
 
-    /// Gives so much back to each of a subject's rates, in microseconds; see
-    /// [`crate::policy::gcra::refundable_us`].
+    /// Gives back to each of a subject's rates what has not drained of a charge; see
+    /// [`crate::policy::gcra::refund`].
     fn refund_rate<'a>(
         &'a self,
         subject: RateSubject<'a>,
         rates: &'a [Rate],
-        amounts_us: &'a [i64],
+        charge: &'a Reserved,
     ) -> StoreFuture<'a, ()>;
 
     /// Whether a user may be tried from an address now. Counts the attempt as a failure when so.

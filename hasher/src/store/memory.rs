@@ -3,7 +3,9 @@
 //! Bounded: when a part is full, what has ended is cleared away, and if that is not enough the new entry
 //! is refused. Nothing that still counts is evicted.
 
+mod expiring;
 mod limits;
+mod migrations;
 mod nodes;
 mod sessions;
 
@@ -15,17 +17,19 @@ use authcluster_contract::cost::Units;
 use authcluster_contract::node::{NodeId, NodeRecord};
 
 pub(crate) use self::limits::MemoryLimits;
+use self::migrations::MemoryMigrations;
 use self::sessions::Sessions;
 use super::{SessionSettings, Standing, Store};
 
 pub use self::sessions::SESSION_BYTES_MAX;
 
-/// Sessions by digest, nodes by name, attempts by subject.
+/// Sessions by digest, nodes by name, attempts by subject, migrations by user.
 pub struct MemoryStore {
     sessions: Sessions,
     records: Mutex<BTreeMap<NodeId, NodeRecord>>,
     loads: Mutex<BTreeMap<NodeId, (Units, Instant)>>,
     limits: MemoryLimits,
+    migrations: MemoryMigrations,
 }
 
 impl MemoryStore {
@@ -43,6 +47,7 @@ impl MemoryStore {
             records: Mutex::default(),
             loads: Mutex::default(),
             limits: MemoryLimits::default(),
+            migrations: MemoryMigrations::default(),
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod limits;
 mod link;
 mod listed;
 mod map;
+pub mod migrations;
 mod nodes;
 mod order;
 mod primary;

@@ -33,6 +33,9 @@ pub trait SessionStore: Send + Sync + 'static {
     /// The store cannot tell.
     fn may_be_critical(&self, digest: &SessionDigest) -> Result<bool, StoreError>;
 
+    /// Whether a session could be written under this digest now, as far as is known.
+    fn has_room(&self, digest: &SessionDigest, critical: bool) -> bool;
+
     /// Keeps a new session, which ends by itself after its idle timeout. The user's oldest ones are
     /// ended when there are too many.
     fn create_session<'a>(
@@ -133,6 +136,11 @@ pub struct ListedSession {
 impl<S: SessionSlots> SessionStore for S {
     fn may_be_critical(&self, digest: &SessionDigest) -> Result<bool, StoreError> {
         self.copies_are_apart(digest)
+    }
+
+    fn has_room(&self, digest: &SessionDigest, critical: bool) -> bool {
+        let (primary, backup) = (slots::primary(digest), slots::backup(digest));
+        self.is_in_reach(&primary) && (!critical || self.is_in_reach(&backup))
     }
 
     fn create_session<'a>(

@@ -7,35 +7,25 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::Metrics;
+use super::closed::closed;
 
-/// What a limit counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum LimitScope {
-    /// The rate of one user.
-    User,
-    /// The rate of one address.
-    Address,
-    /// The rate of one user from one address.
-    UserAndAddress,
-    /// A user's failures in a row.
-    Failures,
-    /// The work of one caller.
-    Work,
+closed! {
+    /// What a limit counts.
+    pub enum LimitScope {
+        /// The rate of one user.
+        User = "user",
+        /// The rate of one address.
+        Address = "address",
+        /// The rate of one user from one address.
+        UserAndAddress = "user-and-address",
+        /// A user's failures in a row.
+        Failures = "failures",
+        /// The work of one caller.
+        Work = "work",
+    }
 }
 
 impl LimitScope {
-    /// As it is spelled in headers and metric labels.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Address => "address",
-            Self::UserAndAddress => "user-and-address",
-            Self::Failures => "failures",
-            Self::Work => "work",
-        }
-    }
-
     /// Why it is denied, in words for the caller.
     #[must_use]
     pub const fn reason(self) -> &'static str {
@@ -65,12 +55,12 @@ pub(super) struct LimitMetrics {
 
 impl LimitMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
-        let clone = self.decisions.clone();
-        registry.register("limit_decisions", "Decisions of the limits, by what they count", clone);
-        let clone = self.alone.clone();
-        registry.register("limits_alone", "1 while this pod counts attempts alone", clone);
-        let clone = self.refunds_left_out.clone();
-        registry.register("refunds_left_out", "Refunds left out for too many at once", clone);
+        let help = "Decisions of the limits, by what they count and whether it was admitted";
+        registry.register("limit_decisions", help, self.decisions.clone());
+        let help = "1 while this pod counts attempts alone, because Redis is away";
+        registry.register("limits_alone", help, self.alone.clone());
+        let help = "Charges of attempts that were not given back, because too many were under way";
+        registry.register("refunds_left_out", help, self.refunds_left_out.clone());
     }
 }
 

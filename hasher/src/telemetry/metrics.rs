@@ -12,19 +12,22 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use super::lanes::LaneMetrics;
 use super::limits::LimitMetrics;
-use crate::peer::Answer;
+use super::migrations::MigrationMetrics;
+use super::values::{LoginResult, PeerOutcome, SessionEvent, StoreFailure};
 use crate::work::Local;
 
 /// Everything that is counted.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
+    pub(super) registry: Registry,
     requests: Family<RequestLabels, Counter>,
     request_seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
     logins: Family<LoginLabels, Counter>,
     lanes: Gauge,
     speed: UnsignedGauge,
+    pub(super) lane_times: LaneMetrics,
     load: UnsignedGauge,
     offered: Counter,
     done: Counter,
@@ -40,6 +43,7 @@ pub struct Metrics {
     nodes: Gauge,
     table_version: UnsignedGauge,
     pub(super) limits: LimitMetrics,
+    pub(super) migrations: MigrationMetrics,
 }
 
 type UnsignedGauge = Gauge<u64, AtomicU64>;
@@ -65,49 +69,6 @@ struct PeerLabels {
     outcome: &'static str,
 }
 
-/// How a job between two pods came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PeerOutcome {
-    /// It was computed.
-    Done,
-    /// The peer was busy.
-    Refused,
-    /// The peer had enough jobs of the user.
-    UserBusy,
-    /// The peer cannot do such a job.
-    Cannot,
-    /// The peer could not be reached, broke off, or tried in vain.
-    Failed,
-    /// Whoever asked went away.
-    Gone,
-}
-
-impl PeerOutcome {
-    /// The outcome of an answer.
-    #[must_use]
-    pub fn of(answer: &Answer) -> Self {
-        match answer {
-            Answer::Done(_) => Self::Done,
-            Answer::Refused(_) => Self::Refused,
-            Answer::UserBusy => Self::UserBusy,
-            Answer::Cannot(_) => Self::Cannot,
-            Answer::Failed(_) => Self::Failed,
-        }
-    }
-
-    fn labels(self) -> PeerLabels {
-        let outcome = match self {
-            Self::Done => "done",
-            Self::Refused => "refused",
-            Self::UserBusy => "user-busy",
-            Self::Cannot => "cannot",
-            Self::Failed => "failed",
-            Self::Gone => "gone",
-        };
-        PeerLabels { outcome }
-    }
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StoreLabels {
     kind: &'static str,
@@ -116,45 +77,6 @@ struct StoreLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct SessionLabels {
     event: &'static str,
-}
-
-/// What became of a session, where a team wants to know how often.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionEvent {
-    /// It has another id.
-    Rotated,
-    /// An id was used after it had been replaced, and the session was ended.
-    Reused,
-    /// It was the oldest of too many, and was ended.
-    MadeRoom,
-    /// The backup answered for it.
-    FromBackup,
-    /// It was made anew from its backup.
-    Repaired,
-}
-
-impl SessionEvent {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Rotated => "rotated",
-            Self::Reused => "reused",
-            Self::MadeRoom => "made-room",
-            Self::FromBackup => "from-backup",
-            Self::Repaired => "repaired",
-        }
-    }
-}
-
-/// How a login came out. Wrong passwords and unknown users are told apart here, where only the
-/// team sees it, and nowhere else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LoginResult {
-    /// The password is right.
-    Match,
-    /// The password is wrong.
-    Mismatch,
-    /// There is no such user.
-    UnknownUser,
 }
 
 /// From a millisecond to some eight seconds, each bucket twice the one before: a login takes tens
@@ -180,6 +102,7 @@ impl Metrics {
             logins: Family::default(),
             lanes: Gauge::default(),
             speed: Gauge::default(),
+            lane_times: LaneMetrics::default(),
             load: Gauge::default(),
             offered: Counter::default(),
             done: Counter::default(),
@@ -195,46 +118,49 @@ impl Metrics {
             nodes: Gauge::default(),
             table_version: UnsignedGauge::default(),
             limits: LimitMetrics::default(),
+            migrations: MigrationMetrics::default(),
         };
         let registry = &mut metrics.registry;
         let clone = metrics.requests.clone();
         registry.register("requests", "Requests answered, by route and code", clone);
         let clone = metrics.request_seconds.clone();
-        registry.register("request_seconds", "Time to an answer, by route", clone);
-        registry.register("logins", "Logins computed, by result", metrics.logins.clone());
-        registry.register("lanes", "Hashing threads", metrics.lanes.clone());
-        let clone = metrics.speed.clone();
-        registry.register("lane_speed_units", "Units a lane does in a second", clone);
-        registry.register("load_units", "Units admitted and not finished", metrics.load.clone());
-        let clone = metrics.offered.clone();
-        registry.register("offered_units", "Units that callers asked for, refused ones too", clone);
-        let clone = metrics.done.clone();
-        registry.register("done_units", "Units computed for somebody", clone);
-        let clone = metrics.unwanted.clone();
-        registry.register(
-            "unwanted_units",
-            "Units computed for nobody: the caller had gone",
-            clone,
-        );
-        registry.register("connections", "Open connections", metrics.connections.clone());
-        let clone = metrics.forwarded.clone();
-        registry.register("forwarded", "Jobs put to peers, by outcome", clone);
-        let clone = metrics.peer_jobs.clone();
-        registry.register("peer_jobs", "Jobs that peers put to this pod, by outcome", clone);
-        let clone = metrics.breakers_open.clone();
-        registry.register("breakers_open", "Peers that fail and are not called", clone);
-        let clone = metrics.breaker_opened.clone();
-        registry.register("breaker_opened", "Times that a peer was no more called", clone);
-        let clone = metrics.store_reachable.clone();
-        registry.register("store_reachable", "1 when the shared store answers", clone);
-        let clone = metrics.store_failures.clone();
-        registry.register("store_failures", "Calls that the shared store failed, by kind", clone);
-        let clone = metrics.sessions.clone();
-        registry.register("sessions", "What became of sessions, by event", clone);
-        registry.register("nodes", "Live nodes that this one knows", metrics.nodes.clone());
-        let clone = metrics.table_version.clone();
-        registry.register("table_version", "Changes of the table of nodes so far", clone);
+        registry.register("request_seconds", "Time from a request to its answer, by route", clone);
+        let clone = metrics.logins.clone();
+        registry.register("logins", "Logins whose password was computed, by result", clone);
+        registry.register("lanes", "Hashing threads of this pod", metrics.lanes.clone());
+        let help = "Units of work (MiB-passes) that one lane does in a second, as measured";
+        registry.register("lane_speed_units", help, metrics.speed.clone());
+        let help = "Units of work that this pod has admitted and not finished";
+        registry.register("load_units", help, metrics.load.clone());
+        let help = "Units of work that callers asked this pod for, whoever computed them, refused ones too";
+        registry.register("offered_units", help, metrics.offered.clone());
+        let help = "Units of work that this pod computed for somebody";
+        registry.register("done_units", help, metrics.done.clone());
+        let help = "Units of work that this pod computed for nobody: the caller had gone";
+        registry.register("unwanted_units", help, metrics.unwanted.clone());
+        let help = "Open connections, those of probes too";
+        registry.register("connections", help, metrics.connections.clone());
+        let help = "Jobs that this pod put to others, by outcome";
+        registry.register("forwarded", help, metrics.forwarded.clone());
+        let help = "Jobs that others put to this pod, by outcome";
+        registry.register("peer_jobs", help, metrics.peer_jobs.clone());
+        let help = "Other pods that fail and that this one does not call now";
+        registry.register("breakers_open", help, metrics.breakers_open.clone());
+        let help = "Times that this pod stopped calling another one that failed";
+        registry.register("breaker_opened", help, metrics.breaker_opened.clone());
+        let help = "1 while Redis answers, and always of a pod without one";
+        registry.register("store_reachable", help, metrics.store_reachable.clone());
+        let help = "Calls to Redis that failed, by kind";
+        registry.register("store_failures", help, metrics.store_failures.clone());
+        let help = "What became of sessions, by event";
+        registry.register("sessions", help, metrics.sessions.clone());
+        let help = "Live hashers that this pod knows, itself among them";
+        registry.register("nodes", help, metrics.nodes.clone());
+        let help = "Changes of this pod's table of hashers since its start";
+        registry.register("table_version", help, metrics.table_version.clone());
+        metrics.lane_times.register(registry);
         metrics.limits.register(registry);
+        metrics.migrations.register(registry);
         metrics
     }
 
@@ -247,22 +173,17 @@ impl Metrics {
 
     /// A login was computed.
     pub fn logged_in(&self, result: LoginResult) {
-        let result = match result {
-            LoginResult::Match => "match",
-            LoginResult::Mismatch => "mismatch",
-            LoginResult::UnknownUser => "unknown-user",
-        };
-        self.logins.get_or_create(&LoginLabels { result }).inc();
+        self.logins.get_or_create(&LoginLabels { result: result.as_str() }).inc();
     }
 
     /// A job was put to a peer.
     pub fn forwarded(&self, outcome: PeerOutcome) {
-        self.forwarded.get_or_create(&outcome.labels()).inc();
+        self.forwarded.get_or_create(&PeerLabels { outcome: outcome.as_str() }).inc();
     }
 
     /// A peer put a job to this pod.
     pub fn peer_asked(&self, outcome: PeerOutcome) {
-        self.peer_jobs.get_or_create(&outcome.labels()).inc();
+        self.peer_jobs.get_or_create(&PeerLabels { outcome: outcome.as_str() }).inc();
     }
 
     /// So many peers fail and are not called.
@@ -286,9 +207,9 @@ impl Metrics {
         self.store_reachable.set(i64::from(is));
     }
 
-    /// A call to the shared store failed: `unreachable` or `corrupt`.
-    pub fn store_failed(&self, kind: &'static str) {
-        self.store_failures.get_or_create(&StoreLabels { kind }).inc();
+    /// A call to the shared store failed.
+    pub fn store_failed(&self, kind: StoreFailure) {
+        self.store_failures.get_or_create(&StoreLabels { kind: kind.as_str() }).inc();
     }
 
     /// Something became of a session.
@@ -314,6 +235,7 @@ impl Metrics {
         let record = local.record();
         self.lanes.set(i64::from(record.lanes));
         self.speed.set(record.speed);
+        self.lane_times.update(local);
         self.load.set(local.load().0);
         let offered = local.offered().total().0;
         self.offered.inc_by(offered.saturating_sub(self.offered.get()));

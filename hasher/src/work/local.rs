@@ -10,8 +10,10 @@ use authcluster_contract::node::{NodeId, NodeRecord};
 use super::{Job, Known, Offered, Terms, Who, Work, WorkError, WorkFuture};
 use crate::clock;
 use crate::formats::Bounds;
-use crate::lanes::{Done, Lanes};
-use crate::policy::pricing::Price;
+use crate::lanes::{Done, Lanes, Spent};
+use crate::policy::pricing::Quote;
+use crate::policy::pricing::rates::Rates;
+use crate::policy::pricing::steps::Demand;
 use crate::store::NodeEntry;
 
 /// This pod's lanes, and what it says of itself.
@@ -70,8 +72,8 @@ impl Local {
 
     /// The stored hashes that this pod can work on.
     #[must_use]
-    pub fn bounds(&self) -> Bounds {
-        self.identity.bounds
+    pub fn bounds(&self) -> &Bounds {
+        &self.identity.bounds
     }
 
     /// Work admitted and not finished.
@@ -80,10 +82,21 @@ impl Local {
         self.lanes.load()
     }
 
+    /// Sets how many jobs of one user this pod takes at once.
+    pub fn set_jobs_per_user_max(&self, jobs: u32) {
+        self.lanes.set_jobs_per_user_max(jobs);
+    }
+
     /// How long this pod keeps a job beyond what it takes at best.
     #[must_use]
     pub fn delay(&self, job: &Job) -> Duration {
-        self.lanes.delay(clock::now(), job.units())
+        self.lanes.delay(clock::now(), job)
+    }
+
+    /// The work that a job may be.
+    #[must_use]
+    pub fn units_of(&self, job: &Job) -> Units {
+        self.lanes.quote(job).units
     }
 
     /// Work done so far.
@@ -92,10 +105,16 @@ impl Local {
         self.lanes.done()
     }
 
-    /// What work costs on one lane.
+    /// What lanes were busy with so far.
     #[must_use]
-    pub fn price(&self) -> Price {
-        self.lanes.price()
+    pub fn spent(&self) -> Spent {
+        self.lanes.spent()
+    }
+
+    /// What was measured at start.
+    #[must_use]
+    pub fn rates(&self) -> &Rates {
+        self.lanes.rates()
     }
 
     /// Work that callers have offered here.
@@ -104,7 +123,7 @@ impl Local {
         &self.offered
     }
 
-    /// What this pod says of itself, without its rate of offered work.
+    /// What this pod says of itself, without its rate of offered work and its settings.
     #[must_use]
     pub fn record(&self) -> NodeRecord {
         NodeRecord {
@@ -113,6 +132,7 @@ impl Local {
             speed: self.lanes.price().speed(),
             offered: 0,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            config: String::new(),
         }
     }
 }
@@ -120,6 +140,11 @@ impl Local {
 impl Work for Local {
     fn compute<'a>(&'a self, who: Option<&'a Who>, job: Job, deadline: Instant) -> WorkFuture<'a> {
         self.run(who, job, Terms { deadline, wait_max: None })
+    }
+
+    fn quote(&self, demand: Demand) -> Quote {
+        let quote = self.lanes.rates().quote(demand);
+        Quote { time: self.lanes.price().service(quote.time), ..quote }
     }
 
     fn nodes(&self) -> Vec<Known> {

@@ -12,14 +12,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use authcluster_contract::config::{Breaker, Routing, RoutingStrategy};
+use authcluster_contract::config::RoutingStrategy;
 use authcluster_contract::node::NodeId;
 
 use self::breakers::Breakers;
 use super::{Job, Known, Local, Outcome, Refused, Terms, Who, Work, WorkError, WorkFuture};
 use crate::clock;
+use crate::live::LiveSettings;
 use crate::peer::{Answer, Client, PeerError, Reply};
 use crate::policy::breaker::Verdict;
+use crate::policy::pricing::Quote;
+use crate::policy::pricing::steps::Demand;
 use crate::policy::routing::{Attempts, Draw, Loads, RouteKey, Step, Table};
 use crate::policy::slow_start;
 use crate::store::NodeEntry;
@@ -30,7 +33,7 @@ use crate::telemetry::{Metrics, PeerOutcome, chain};
 pub struct Routed {
     local: Arc<Local>,
     table: Arc<ArcSwap<Table>>,
-    routing: Routing,
+    live: LiveSettings,
     breakers: Breakers,
     loads: Mutex<Loads>,
     client: Client,
@@ -59,13 +62,13 @@ impl Routed {
     pub fn new(
         local: Arc<Local>,
         table: Arc<ArcSwap<Table>>,
-        (routing, breaker): (Routing, Breaker),
+        live: LiveSettings,
         client: Client,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let breakers = Breakers::new(breaker, Arc::clone(&metrics));
+        let breakers = Breakers::new(live.clone(), Arc::clone(&metrics));
         let (loads, turn) = (Mutex::default(), AtomicU64::new(0));
-        Self { local, table, routing, breakers, loads, client, metrics, turn }
+        Self { local, table, live, breakers, loads, client, metrics, turn }
     }
 
     async fn route(
@@ -114,7 +117,8 @@ impl Routed {
 
     /// The wait above which a node is to refuse.
     fn refuse_after(&self, node: &NodeId) -> Duration {
-        let full = Duration::from_millis(u64::from(self.routing.refuse_after_ms));
+        let refuse_after_ms = self.live.current().routing.refuse_after_ms;
+        let full = Duration::from_millis(u64::from(refuse_after_ms));
         let since = self.table.load().row(node).and_then(|row| row.since);
         slow_start::refuse_after(full, since, clock::now())
     }
@@ -141,7 +145,7 @@ impl Routed {
         };
         self.loads(|loads| {
             if let Some(row) = table.row(node) {
-                loads.sent(row, job.units(), clock::now());
+                loads.sent(row, self.local.units_of(job), clock::now());
             }
         });
         drop(table);
@@ -175,9 +179,13 @@ impl Routed {
 
     /// Only one strategy looks at loads; for the others they are not kept.
     fn loads(&self, change: impl FnOnce(&mut Loads)) {
-        if self.routing.strategy == RoutingStrategy::LeastLoaded {
+        if self.strategy() == RoutingStrategy::LeastLoaded {
             change(&mut self.loads.lock().unwrap_or_else(PoisonError::into_inner));
         }
+    }
+
+    fn strategy(&self) -> RoutingStrategy {
+        self.live.current().routing.strategy
     }
 
     fn order(&self, who: Option<&Who>) -> Result<Vec<NodeId>, WorkError> {
@@ -197,7 +205,7 @@ impl Routed {
             loads.heard(self.local.node(), self.local.load(), now);
         });
         let loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
-        let order = table.order(self.routing.strategy, draw, &loads);
+        let order = table.order(self.strategy(), draw, &loads);
         Ok(order.into_iter().map(|row| row.node.clone()).collect())
     }
 }
@@ -212,6 +220,10 @@ impl Work for Routed {
             };
             self.route(order, who, job, deadline).await
         })
+    }
+
+    fn quote(&self, demand: Demand) -> Quote {
+        self.local.quote(demand)
     }
 
     /// What the table holds; of itself, this pod knows better.

@@ -51,22 +51,31 @@ async fn a_dead_peer_is_left_alone_and_called_again_once_it_is_back() {
     let address = vacant().await;
     let pods = pods(2, &authority, &[("ghost", address, 100)]).await;
     let mut users = users_of("ghost", &pods, &[("ghost", address)]);
-    for user in users.by_ref().take(5) {
-        assert_eq!(state(&pods[0], "ghost"), State::Closed);
+    for user in users.by_ref().take(4) {
         ask(&pods[0], user).await;
+        assert_eq!(state(&pods[0], "ghost"), State::Closed);
     }
-    assert_eq!(state(&pods[0], "ghost"), State::Open);
-    // Well within the time that it stays open.
+    let opens = now();
+    ask(&pods[0], users.next().unwrap()).await;
+    let mut asked = 0;
     for user in users.by_ref().take(20) {
         ask(&pods[0], user).await;
+        let metrics = pods[0].metrics.encode(&pods[0].local).unwrap();
+        let seen = (state(&pods[0], "ghost"), pods[0].count("forwarded", "failed"));
+        // Its first recovery less a quarter: on a machine that was slower a probe may have been sent.
+        if Duration::from_millis(750) <= opens.elapsed() {
+            break;
+        }
+        asked += 1;
+        assert_eq!(seen, (State::Open, 5));
+        assert!(metrics.contains("authcluster_hasher_breakers_open 1\n"), "{metrics}");
+        assert!(metrics.contains("authcluster_hasher_breaker_opened_total 1\n"), "{metrics}");
     }
-    assert_eq!(pods[0].count("forwarded", "failed"), 5);
-    let metrics = pods[0].metrics.encode(&pods[0].local).unwrap();
-    assert!(metrics.contains("authcluster_hasher_breakers_open 1\n"), "{metrics}");
-    assert!(metrics.contains("authcluster_hasher_breaker_opened_total 1\n"), "{metrics}");
+    assert!(asked > 0, "nothing was seen of it");
     // Each router has its own.
     assert_eq!(state(&pods[1], "ghost"), State::Closed);
 
+    let failed = pods[0].count("forwarded", "failed");
     let listener = TcpListener::bind(address).await.unwrap();
     let (metrics, tasks) = (Arc::new(Metrics::new()), Tasks::default());
     let server = peer::server(Arc::clone(&pods[1].local), &authority.peer(), metrics);
@@ -78,7 +87,7 @@ async fn a_dead_peer_is_left_alone_and_called_again_once_it_is_back() {
         ask(&pods[0], users.next().unwrap()).await;
         tokio::task::yield_now().await;
     }
-    assert_eq!(pods[0].count("forwarded", "failed"), 5);
+    assert_eq!(pods[0].count("forwarded", "failed"), failed);
     assert!(began.elapsed() < Duration::from_secs(30));
 }
 
@@ -87,18 +96,23 @@ async fn a_pod_that_reaches_less_than_half_computes_by_itself() {
     let ghosts = [("ghost-a", vacant().await), ("ghost-b", vacant().await)];
     let weighed = ghosts.map(|(node, at)| (node, at, 100));
     let pods = pods(1, &Authority::new(), &weighed).await;
+    let began = now();
     for (ghost, _) in &ghosts {
         for user in users_of(ghost, &pods, &ghosts).take(5) {
             ask(&pods[0], user).await;
         }
     }
-    assert_eq!(state(&pods[0], "ghost-a"), State::Open);
-    assert_eq!(state(&pods[0], "ghost-b"), State::Open);
-    let failed = pods[0].count("forwarded", "failed");
+    let mut asked = 0;
     for user in 0..20 {
         ask(&pods[0], user).await;
+        let failed = pods[0].count("forwarded", "failed");
+        if Duration::from_millis(750) <= began.elapsed() {
+            break;
+        }
+        asked += 1;
+        assert_eq!(failed, 10);
     }
-    assert_eq!(pods[0].count("forwarded", "failed"), failed);
+    assert!(asked > 0, "nothing was seen of it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use authcluster_contract::config::{Breaker, Routing, RoutingStrategy};
+use authcluster_contract::config::{Live, Routing, RoutingStrategy};
 use authcluster_contract::cost::Units;
+use authcluster_hasher::live::LiveSettings;
 use authcluster_hasher::work::{Routed, Who, Work as _, WorkError};
 
 use crate::cluster::{Authority, JOBS_PER_USER, LARGE, Pod, eventually, hash, now, pods, user};
@@ -57,7 +58,7 @@ fn with(
     Routed::new(
         Arc::clone(&pod.local),
         Arc::clone(table),
-        (routing, Breaker::default()),
+        LiveSettings::new(&Live { routing, ..Live::default() }, ""),
         pod.client.clone(),
         Arc::clone(&pod.metrics),
     )

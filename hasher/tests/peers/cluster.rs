@@ -6,14 +6,16 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use authcluster_contract::config::{Breaker, Peers, Routing, Tls};
+use authcluster_contract::config::{Peers, Tls};
 use authcluster_contract::cost::{Cost, Units};
 use authcluster_contract::secret::Password;
 use authcluster_contract::user::{Realm, UserKey, UserKeyMaker, UsernameCase};
 use authcluster_contract::weights::Weight;
 use authcluster_hasher::formats::Bounds;
 use authcluster_hasher::lanes::{Lanes, LanesConfig};
+use authcluster_hasher::live::LiveSettings;
 use authcluster_hasher::peer::{self, PeerTls};
+use authcluster_hasher::policy::rehash::Policy;
 use authcluster_hasher::policy::routing::{NodeSeen, RouteKey, Table};
 use authcluster_hasher::telemetry::{Metrics, Tasks};
 use authcluster_hasher::work::{Identity, Job, Local, Outcome, Routed, Who, Work as _, WorkError};
@@ -118,6 +120,7 @@ pub(crate) fn table(rows: impl IntoIterator<Item = (String, SocketAddr, u64)>) -
             speed: 8_000,
             offered: 0,
             version: "0.0.9".to_owned(),
+            config: String::new(),
         },
         load: Some(Units::ZERO),
         weight: Some(Weight::from_capacity(weight)),
@@ -136,8 +139,18 @@ pub(crate) async fn pods_bounded(
     authority: &Authority,
     ghosts: &[Ghost],
 ) -> Vec<Pod> {
+    let bounds = |max: &u32| Bounds { memory_kib_max: *max, ..Bounds::default() };
+    pods_with(memory_kib_max.iter().map(bounds).collect(), authority, ghosts).await
+}
+
+/// As [`pods`], each with its bounds.
+pub(crate) async fn pods_with(
+    bounds: Vec<Bounds>,
+    authority: &Authority,
+    ghosts: &[Ghost],
+) -> Vec<Pod> {
     let mut listeners = Vec::new();
-    for _ in memory_kib_max {
+    for _ in &bounds {
         listeners.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
     }
     let addresses: Vec<_> = listeners.iter().map(|one| one.local_addr().unwrap()).collect();
@@ -145,14 +158,14 @@ pub(crate) async fn pods_bounded(
     let ghosts = ghosts.iter().map(|(node, at, weight)| ((*node).to_owned(), *at, *weight));
     let table = Arc::new(ArcSwap::from_pointee(table(rows.chain(ghosts))));
     let mut pods = Vec::new();
-    for (index, (listener, max)) in listeners.into_iter().zip(memory_kib_max).enumerate() {
-        let local = local(index, listener.local_addr().unwrap(), *max);
+    for (index, (listener, bounds)) in listeners.into_iter().zip(bounds).enumerate() {
+        let local = local(index, listener.local_addr().unwrap(), bounds);
         pods.push(pod(local, listener, authority.peer(), Arc::clone(&table)));
     }
     pods
 }
 
-fn local(index: usize, address: SocketAddr, memory_kib_max: u32) -> Arc<Local> {
+fn local(index: usize, address: SocketAddr, bounds: Bounds) -> Arc<Local> {
     let node = format!("pod-{index}").parse().unwrap();
     let lanes = LanesConfig {
         lanes: 1,
@@ -161,7 +174,6 @@ fn local(index: usize, address: SocketAddr, memory_kib_max: u32) -> Arc<Local> {
         large_kib: 0,
         jobs_per_user_max: JOBS_PER_USER,
     };
-    let bounds = Bounds { memory_kib_max, ..Bounds::default() };
     let identity = Identity { node, address, lanes: 1, bounds };
     Arc::new(Local::new(identity, Lanes::start(lanes).unwrap()))
 }
@@ -176,7 +188,7 @@ fn pod(local: Arc<Local>, listener: TcpListener, tls: PeerTls, table: Arc<ArcSwa
     let work = Routed::new(
         Arc::clone(&local),
         table,
-        (Routing::default(), Breaker::default()),
+        LiveSettings::default(),
         client.clone(),
         Arc::clone(&metrics),
     );
@@ -205,7 +217,10 @@ impl Pod {
 }
 
 pub(crate) fn hash(cost: Cost) -> Job {
-    Job::Hash { password: Password::from_bytes(PASSWORD.as_bytes().to_vec()).unwrap(), cost }
+    Job::Hash {
+        password: Password::from_bytes(PASSWORD.as_bytes().to_vec()).unwrap(),
+        policy: Policy { cost, pepper: None },
+    }
 }
 
 pub(crate) fn user(number: usize) -> UserKey {

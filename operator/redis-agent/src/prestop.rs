@@ -15,6 +15,10 @@ use crate::users::User;
 /// Between two looks at the own role. A hand-over takes some milliseconds.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// After a hand-over the server goes on for so long: whoever asks it is told where the slots are now. One
+/// that ended at once would leave its callers to find that out by themselves.
+const REDIRECT_FOR: Duration = Duration::from_secs(1);
+
 /// Why nothing was handed over.
 #[derive(Debug, thiserror::Error)]
 pub enum PrestopError {
@@ -45,10 +49,7 @@ pub enum Outcome {
 ///
 /// # Errors
 /// See [`PrestopError`].
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this wait is the agent's own, and bounded by a setting"
-)]
+#[expect(clippy::disallowed_methods, reason = "these waits are the agent's own, and bounded")]
 pub fn prestop(settings: &Settings) -> Result<Outcome, PrestopError> {
     let passwords = files::passwords(&settings.users)?;
     let begun = Instant::now();
@@ -66,6 +67,7 @@ pub fn prestop(settings: &Settings) -> Result<Outcome, PrestopError> {
     replica.ask(&["CLUSTER", "FAILOVER"])?;
     loop {
         if field(&own.ask(&["INFO", "replication"])?, "role") == Some("slave") {
+            std::thread::sleep(REDIRECT_FOR);
             return Ok(Outcome::HandedOver);
         }
         if begun.elapsed() >= settings.prestop {

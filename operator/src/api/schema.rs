@@ -41,6 +41,53 @@ pub fn crd_yaml() -> Result<String, SchemaError> {
     serde_saphyr::to_string(&value).map_err(|error| SchemaError::Yaml(error.to_string()))
 }
 
+/// The fields of ours that `theirs` lacks: an API server with such a definition drops or refuses them. None
+/// when `theirs` is as new, or newer.
+///
+/// # Errors
+/// See [`SchemaError`].
+pub fn lacks(theirs: &CustomResourceDefinition) -> Result<Vec<String>, SchemaError> {
+    let ours = crd()?;
+    let theirs = serde_json::to_value(&theirs.spec.versions)?;
+    let mut missing = Vec::new();
+    for version in serde_json::to_value(&ours.spec.versions)?.as_array().into_iter().flatten() {
+        let name = version.get("name").and_then(Value::as_str).unwrap_or_default();
+        let served = |it: &&Value| it.get("name") == version.get("name");
+        match theirs.as_array().into_iter().flatten().find(served) {
+            Some(theirs) => compare(at(version), at(theirs), "", &mut missing),
+            None => missing.push(name.to_owned()),
+        }
+    }
+    Ok(missing)
+}
+
+fn at(version: &Value) -> &Value {
+    version.pointer("/schema/openAPIV3Schema").unwrap_or(&Value::Null)
+}
+
+/// Adds the paths of fields that only `ours` has, outermost only.
+fn compare(ours: &Value, theirs: &Value, path: &str, missing: &mut Vec<String>) {
+    let of = |schema: &Value, name: &str| schema.get("properties")?.get(name).cloned();
+    let properties = ours.get("properties").and_then(Value::as_object);
+    for (name, property) in properties.into_iter().flatten() {
+        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        match of(theirs, name) {
+            Some(theirs) => compare(property, &theirs, &path, missing),
+            None => missing.push(path),
+        }
+    }
+    for key in ["items", "additionalProperties"] {
+        if let (Some(ours), Some(theirs)) = (ours.get(key), theirs.get(key)) {
+            compare(ours, theirs, &format!("{path}[]"), missing);
+        }
+    }
+    let words = |schema: &Value| schema.get("enum").and_then(Value::as_array).cloned();
+    if let (Some(ours), Some(theirs)) = (words(ours), words(theirs)) {
+        let new = ours.iter().filter(|word| !theirs.contains(word));
+        missing.extend(new.map(|word| format!("{path}: {word}")));
+    }
+}
+
 /// Removes what Kubernetes does not know, and line feeds within descriptions, which `kubectl explain`
 /// would break at odd places.
 fn tidy(value: &mut Value) {

@@ -14,21 +14,22 @@ mod redis;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-pub use access::{ClientSpec, SecretKeyRef, SecretRef, TlsSpec, UsersSpec};
+pub use access::{ClientSpec, NetworkPolicyMode, SecretKeyRef, SecretRef, TlsSpec, UsersSpec};
 pub use hasher::{Autoscaling, HasherSpec, PoolSpec, Toleration, TolerationOperator};
 pub use hasher::{Quantity, ResourceAmounts, Resources};
 pub use limits::{LoginBackoffSpec, RateLimitSpec, limits};
 pub use password::{Argon2idSpec, LegacyBounds, LegacySpec, PasswordSpec, PepperSecretRef};
 pub use policies::{
-    CircuitBreakerSpec, MigrationSpec, RoutingSpec, SessionKeysSecretRef, SessionsSpec,
+    CircuitBreakerSpec, MigrationSpec, MixShareSpec, RoutingSpec, SessionKeysSecretRef,
+    SessionsSpec,
 };
 pub use redis::{REDIS_DIRECTIVES, RedisSpec, StorageKind, StorageSpec};
 
 use super::status::AuthClusterStatus;
 
 /// Password hashing as a tier of its own: hashers, and a Redis Cluster for what they share. An empty
-/// spec is complete: three hashers, three Redis shards with one replica each, and one caller whose
-/// token is in the Secret `NAME-token-default`.
+/// spec is complete: three hashers, three Redis shards with one replica each, and one caller, who mounts
+/// the Secret `NAME-binding-default`.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "authcluster.dev",
@@ -53,7 +54,7 @@ use super::status::AuthClusterStatus;
     printcolumn(name = "Hashers", type_ = "string", json_path = ".status.hashers.ready",
         description = "Hashers that serve, of those asked for"),
     printcolumn(name = "Shards", type_ = "string", json_path = ".status.redis.summary",
-        description = "Redis shards that serve, of those asked for, and slots covered, of 16384"),
+        description = "Redis shards whose primary and replicas are all there and in sync, of those asked for, and slots that are served, of 16384"),
     printcolumn(name = "Capacity", type_ = "integer", json_path = ".status.hashers.capacityUnitsPerSecond",
         description = "MiB-passes per second that the hashers can sustain"),
     printcolumn(name = "Plan", type_ = "string", json_path = ".status.plan",
@@ -62,7 +63,8 @@ use super::status::AuthClusterStatus;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct AuthClusterSpec {
-    /// The pods that hash and verify passwords.
+    /// The pods that hash and verify passwords. A change that rolls them starts a quarter more, at least one,
+    /// and ends an old pod when a new one has served for ten seconds, so the nodes need room for it.
     #[serde(default)]
     pub hasher: HasherSpec,
 
@@ -74,21 +76,24 @@ pub struct AuthClusterSpec {
     #[serde(default)]
     pub users: UsersSpec,
 
-    /// Which hasher computes a request.
+    /// Which hasher computes a request. A change reaches running hashers within two minutes, without a
+    /// restart.
     #[serde(default)]
     pub routing: RoutingSpec,
 
-    /// When a hasher stops calling another one that fails. Without it: the defaults of its fields.
+    /// When a hasher stops calling another one that fails. Without it: the defaults of its fields. A change
+    /// reaches running hashers within two minutes, without a restart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub circuit_breaker: Option<CircuitBreakerSpec>,
 
     /// How many failed attempts are let through, counted over all hashers. Without it: as many as
-    /// `loginBackoff` lets through. A change reaches the hashers by a rolling restart.
+    /// `loginBackoff` lets through. A change reaches running hashers within two minutes, without a restart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["scope", "periodSeconds"]))]
     pub rate_limits: Vec<RateLimitSpec>,
 
-    /// How long a user waits after failed attempts in a row.
+    /// How long a user waits after failed attempts in a row. A change reaches running hashers as one of
+    /// `rateLimits` does.
     #[serde(default)]
     pub login_backoff: LoginBackoffSpec,
 
@@ -107,16 +112,26 @@ pub struct AuthClusterSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub migration: Option<MigrationSpec>,
 
-    /// Certificates of your own. Without it: an authority made for this `AuthCluster`, in the Secret
+    /// Certificates of your own. Not carried out yet: the generated ones are served, and the condition
+    /// `FeaturesPending` says so. Without it: an authority made for this `AuthCluster`, in the Secret
     /// `NAME-ca`, signs them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsSpec>,
 
-    /// Who may call the API. Without any: one caller named `default` in the realm `default` with all
-    /// scopes. A change reaches the hashers by a rolling restart.
+    /// Who may call the API. Each has a Secret `NAME-binding-CLIENT` to mount, with address, token and
+    /// authority. Without any: one caller named `default` in the realm `default` with all scopes. A change
+    /// reaches running hashers within two minutes, without a restart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub clients: Vec<ClientSpec>,
+
+    /// Who reaches the pods, said by objects of kind `NetworkPolicy`; the cluster's network has to enforce
+    /// them. Redis is reached by the hashers, by itself and by the operator, and the port between hashers
+    /// by hashers. The API is reached from `Anywhere` (default), or from this `Namespace` alone and from
+    /// what policies of your own let in. Probes and metrics are reached from anywhere. What pods send is
+    /// not restricted. `None`: no such objects, and those of before are deleted.
+    #[serde(default)]
+    pub network_policy: NetworkPolicyMode,
 
     /// The Redis Cluster that the hashers share.
     #[serde(default)]

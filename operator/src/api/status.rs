@@ -25,12 +25,24 @@ pub struct AuthClusterStatus {
     /// Label selector of the hasher pods, in text form, for the scale subresource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
+    /// The Secret with all that the first caller of `spec.clients` needs to call the API. It makes the
+    /// resource a Provisioned Service of the Service Binding Specification for Kubernetes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binding: Option<BindingStatus>,
     /// The hashers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hashers: Option<HashersStatus>,
     /// The Redis Cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redis: Option<RedisStatus>,
+}
+
+/// A Secret in the namespace of the resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BindingStatus {
+    /// Name of the Secret.
+    pub name: String,
 }
 
 /// The hashers as they are.
@@ -60,7 +72,7 @@ pub struct RedisStatus {
     /// Whether the cluster was formed once. It is never formed again: what is missing is repaired.
     #[serde(default)]
     pub formed: bool,
-    /// Shards that own slots and whose primary serves.
+    /// Shards whose primary and replicas are all there and in sync.
     #[serde(default)]
     pub shards: i32,
     /// Slots with a serving owner, of 16,384.

@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType};
 use tracing::debug;
 
+use super::guarded;
 use crate::context::{ClusterKey, Context};
 use crate::error::chain;
 use crate::plan::EventNote;
@@ -27,15 +28,15 @@ pub(crate) async fn apply_events(
         let EventNote { warning, reason, note } = note;
         let event = Event {
             type_: if warning { EventType::Warning } else { EventType::Normal },
-            action: reason.clone(),
-            reason,
+            action: reason.to_string(),
+            reason: reason.to_string(),
             note: Some(cut(note)),
             secondary: None,
         };
-        if let Err(error) = context.recorder.publish(&event, reference).await {
-            debug!(cluster = %key, error = chain(&error), "cannot write an event");
-        } else {
-            context.metrics.wrote("Event");
+        match guarded(context, context.recorder.publish(&event, reference)).await {
+            Ok(Ok(())) => context.metrics.wrote("Event"),
+            Ok(Err(error)) => debug!(cluster = %key, error = chain(&error), "no event"),
+            Err(error) => debug!(cluster = %key, error = chain(&error), "no event"),
         }
     }
 }

@@ -36,6 +36,7 @@ pub(super) async fn apply_objects(
         services,
         service_accounts,
         pod_disruption_budgets,
+        network_policies,
         stateful_sets,
         deployments,
     } = objects;
@@ -47,6 +48,7 @@ pub(super) async fn apply_objects(
         writer.apply_all(ObjectKind::Secret, secrets).await,
         writer.apply_all(ObjectKind::Service, services).await,
         writer.apply_all(ObjectKind::PodDisruptionBudget, pod_disruption_budgets).await,
+        writer.apply_all(ObjectKind::NetworkPolicy, network_policies).await,
         writer.apply_all(ObjectKind::StatefulSet, stateful_sets).await,
         writer.apply_all(ObjectKind::Deployment, deployments).await,
     ];
@@ -137,7 +139,13 @@ impl Writer<'_> {
         let api: Api<K> = Api::namespaced(self.context.client.clone(), &namespace);
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
         let patch = Patch::Apply(&value);
-        let applied = guarded(self.context, api.patch(&object.name, &parameters, &patch)).await?;
+        let patched = || api.patch(&object.name, &parameters, &patch);
+        let apply = || Box::pin(guarded(self.context, patched()));
+        let applied = match apply().await? {
+            // Someone else wrote at the same moment; what we want does not depend on what they wrote.
+            Err(kube::Error::Api(status)) if status.code == 409 => apply().await?,
+            applied => applied,
+        };
         applied.map_err(|cause| Error::Apply { object: object.clone(), cause })?;
         self.context.metrics.wrote(kind_name(kind));
         self.written.fetch_add(1, Ordering::Relaxed);
@@ -176,6 +184,7 @@ pub(super) fn kind_name(kind: ObjectKind) -> &'static str {
         ObjectKind::Service => "Service",
         ObjectKind::ServiceAccount => "ServiceAccount",
         ObjectKind::PodDisruptionBudget => "PodDisruptionBudget",
+        ObjectKind::NetworkPolicy => "NetworkPolicy",
         ObjectKind::StatefulSet => "StatefulSet",
         ObjectKind::Deployment => "Deployment",
     }
@@ -188,6 +197,7 @@ fn resource(kind: ObjectKind) -> ApiResource {
         | ObjectKind::Service
         | ObjectKind::ServiceAccount => ("", "v1"),
         ObjectKind::PodDisruptionBudget => ("policy", "v1"),
+        ObjectKind::NetworkPolicy => ("networking.k8s.io", "v1"),
         ObjectKind::StatefulSet | ObjectKind::Deployment => ("apps", "v1"),
     };
     ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind_name(kind)))

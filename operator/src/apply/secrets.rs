@@ -19,6 +19,7 @@ use crate::certificates::{self, Life, Pair, Purpose};
 use crate::clock::Clock;
 use crate::context::{ClusterKey, Context};
 use crate::observe::kubernetes::live::Live;
+use crate::plan::binding::{self, Binding, Repeated};
 use crate::plan::names::{
     KEY_CA, KEY_CERTIFICATE, KEY_PRIVATE_KEY, KEY_TOKEN, KEY_USER_KEY, REDIS_USERS,
 };
@@ -41,6 +42,9 @@ pub enum GenerateError {
     /// the next.
     #[error("the authority in Secret {0} cannot be used yet")]
     AuthorityMissing(String),
+    /// A Secret that another one repeats went between planning and now.
+    #[error("Secret {0} is not there any more")]
+    SourceMissing(String),
 }
 
 /// Authorities that were made in this pass, by the name of their Secret.
@@ -77,7 +81,11 @@ async fn apply_secret(
     let object = ObjectRef { kind: ObjectKind::Secret, name: name.clone() };
     let type_ = match kind {
         SecretKind::Ca { .. } | SecretKind::Leaf { .. } => "kubernetes.io/tls",
-        SecretKind::RedisUsers | SecretKind::UserKey | SecretKind::ClientToken => "Opaque",
+        SecretKind::RedisUsers
+        | SecretKind::UserKey
+        | SecretKind::ClientToken
+        | SecretKind::Peppers(_) => "Opaque",
+        SecretKind::Binding(_) => binding::SECRET_TYPE,
     };
     let mut secret =
         Secret { metadata, data: Some(data), type_: Some(type_.to_owned()), ..Secret::default() };
@@ -145,7 +153,38 @@ fn make(
             let leaf = certificates::new_leaf(&authority, dns_names, purpose, life)?;
             Ok(tls(leaf, Some(&authority)))
         }
+        SecretKind::Binding(binding) => bind(binding, live),
+        SecretKind::Peppers(peppers) => {
+            Ok(Made { data: repeat(peppers, live).collect::<Result<_, _>>()?, pair: None })
+        }
     }
+}
+
+/// What the binding says itself, and what it repeats of other Secrets.
+fn bind(binding: &Binding, live: &Live) -> Result<Made, GenerateError> {
+    let said = binding.said.iter().map(|(key, text)| (key.clone(), text.clone().into_bytes()));
+    let mut data: BTreeMap<_, _> = said.map(|(key, text)| (key, ByteString(text))).collect();
+    for value in repeat(&binding.repeated, live) {
+        let (key, mut value) = value?;
+        if key == KEY_TOKEN {
+            // A line feed at the end is no part of a token, and ends a certificate.
+            value.0.truncate(value.0.trim_ascii_end().len());
+        }
+        data.insert(key, value);
+    }
+    Ok(Made { data, pair: None })
+}
+
+/// Values of other Secrets.
+fn repeat(
+    values: &BTreeMap<String, Repeated>,
+    live: &Live,
+) -> impl Iterator<Item = Result<(String, ByteString), GenerateError>> {
+    values.iter().map(|(key, from)| {
+        let value = live.secret_value(&from.secret, &from.key);
+        let value = value.ok_or_else(|| GenerateError::SourceMissing(from.secret.clone()))?;
+        Ok((key.clone(), ByteString(value.to_vec())))
+    })
 }
 
 /// Printable, so that it can be a password in a file, an argument or a header.

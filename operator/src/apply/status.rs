@@ -4,22 +4,23 @@ use kube::ResourceExt as _;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 
+use super::{Error, guarded};
 use crate::api::names::FIELD_MANAGER;
 use crate::api::{AuthCluster, AuthClusterStatus};
 use crate::context::Context;
 
 /// Writes `status` if it differs from the one that `cluster` was read with. Whole, by server-side
-/// apply: what it does not say any more goes away.
+/// apply: what it does not say any more goes away. Says whether it was written.
 ///
 /// # Errors
-/// What the API server said. A resource that is gone is no error.
+/// What the API server said, or why it was not asked. A resource that is gone is no error.
 pub async fn apply_status(
     context: &Context,
     cluster: &AuthCluster,
     status: &AuthClusterStatus,
-) -> Result<(), kube::Error> {
+) -> Result<bool, Error> {
     if cluster.status.as_ref().is_some_and(|written| says_the_same(written, status)) {
-        return Ok(());
+        return Ok(false);
     }
     let namespace = cluster.namespace().unwrap_or_default();
     let api: Api<AuthCluster> = Api::namespaced(context.client.clone(), &namespace);
@@ -32,13 +33,14 @@ pub async fn apply_status(
     });
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
     let name = cluster.name_any();
-    match api.patch_status(&name, &parameters, &Patch::Apply(&patch)).await {
+    let patch = Patch::Apply(&patch);
+    match guarded(context, api.patch_status(&name, &parameters, &patch)).await? {
         Ok(_) => {
             context.metrics.wrote("AuthClusterStatus");
-            Ok(())
+            Ok(true)
         }
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(error) => Err(error),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
+        Err(error) => Err(Error::Status(error)),
     }
 }
 

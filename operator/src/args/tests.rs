@@ -14,7 +14,7 @@ fn run_needs_nothing_and_listens_for_probes() {
     let args = Args::parse_from(["operator", "run", "--pod-ip", "fd00::7"]);
     let Command::Run(run) = args.command else { panic!("not run") };
     assert_eq!(run.listen.port(), 8080);
-    assert!(run.images.settings(run.pod_ip).ipv6);
+    assert!(run.images.settings("here".to_owned(), run.pod_ip).ipv6);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, advance};
 
 use super::{ClusterKey, EVENT_NEWS_AFTER, Memory, Remembered};
+use crate::api::events::{Act, EventReason};
 use crate::plan::EventNote;
 
 fn key(name: &str) -> ClusterKey {
@@ -28,8 +29,11 @@ fn failures_are_counted_for_each_resource_until_a_pass_goes_well() {
 #[expect(clippy::disallowed_methods, reason = "the paused clock of this test")]
 async fn an_event_is_said_once_and_again_after_a_while() {
     let memory = Memory::default();
-    let note =
-        |text: &str| EventNote { warning: false, reason: "Meet".to_owned(), note: text.to_owned() };
+    let note = |text: &str| EventNote {
+        warning: false,
+        reason: EventReason::Act(Act::Meet),
+        note: text.to_owned(),
+    };
     let said = |name: &str, text: &str| memory.is_news(&key(name), &note(text), Instant::now());
     assert!(said("a", "one"));
     assert!(!said("a", "one"));
@@ -39,4 +43,17 @@ async fn an_event_is_said_once_and_again_after_a_while() {
     assert!(!said("a", "one"));
     advance(Duration::from_secs(1)).await;
     assert!(said("a", "one"));
+}
+
+#[tokio::test(start_paused = true)]
+#[expect(clippy::disallowed_methods, reason = "the paused clock of this test")]
+async fn the_time_without_news_is_that_of_each_resource() {
+    let memory = Memory::default();
+    let quiet = |name: &str, news| memory.quiet(&key(name), news, Instant::now()).as_secs();
+    assert_eq!(quiet("a", true), 0);
+    advance(Duration::from_secs(5)).await;
+    assert_eq!((quiet("a", false), quiet("b", false)), (5, 0));
+    advance(Duration::from_secs(5)).await;
+    assert_eq!((quiet("a", false), quiet("b", false)), (10, 5));
+    assert_eq!((quiet("a", true), quiet("a", false)), (0, 0));
 }

@@ -26,3 +26,15 @@ fn a_chain_names_each_cause_once() {
     check(layer("a", Some(layer("b", Some(layer("c", None))))), "a: b: c");
     check(layer("a: b", Some(layer("b", None))), "a: b");
 }
+
+#[test]
+fn a_refusal_is_told_in_the_api_servers_words() {
+    let status = kube::core::Status {
+        code: 403,
+        message: "pods is forbidden".to_owned(),
+        reason: "Forbidden".to_owned(),
+        ..kube::core::Status::default()
+    };
+    let error = super::Error::Cluster(kube::Error::Api(Box::new(status)));
+    assert_eq!(chain(&error), "cannot read the AuthCluster: pods is forbidden (403)");
+}

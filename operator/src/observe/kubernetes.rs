@@ -2,6 +2,7 @@
 //! refers to, its pods and their nodes. Reads only. Whatever cannot be read is an error: a part that
 //! is missing must never look like a part that is not there.
 
+pub mod again;
 pub mod convert;
 pub mod live;
 
@@ -13,6 +14,7 @@ use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{
     ConfigMap, Namespace, Node, Pod, Secret, Service, ServiceAccount,
 };
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{Api, ListParams};
 use kube::{Client, Resource};
@@ -23,6 +25,7 @@ use crate::api::names::{LABEL_MANAGED_BY, MANAGED_BY};
 use crate::plan::KubernetesSeen;
 use crate::plan::seen::{KubernetesNodeSeen, ObjectKind, ObjectRef, PodSeen};
 
+use again::read_again;
 use live::Live;
 
 /// Calls on the API server that one observation has under way at once. All lists together are more;
@@ -35,7 +38,7 @@ const READS_AT_ONCE: usize = 8;
 pub struct Error {
     what: String,
     #[source]
-    cause: kube::Error,
+    cause: again::Error,
 }
 
 /// Whose objects are read.
@@ -69,7 +72,8 @@ pub async fn observe_kubernetes(
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let (labelled, pods, namespace) =
         futures::try_join!(read_labelled(client, subject), list::<Pod>(client, subject), async {
-            namespaces.get_opt(subject.namespace).await.map_err(failed("the namespace"))
+            let read = read_again(|| namespaces.get_opt(subject.namespace)).await;
+            read.map_err(failed("the namespace"))
         },)?;
     let mut live = labelled;
     read_unlabelled(client, subject, wanted, &mut live).await?;
@@ -91,12 +95,13 @@ pub async fn observe_kubernetes(
 
 /// Every object with the labels of `subject`.
 async fn read_labelled(client: &Client, subject: Subject<'_>) -> Result<Live, Error> {
-    let (config_maps, secrets, services, accounts, budgets, stateful_sets, deployments) = futures::try_join!(
+    let (config_maps, secrets, services, accounts, budgets, policies, sets, deployments) = futures::try_join!(
         list::<ConfigMap>(client, subject),
         list::<Secret>(client, subject),
         list::<Service>(client, subject),
         list::<ServiceAccount>(client, subject),
         list::<PodDisruptionBudget>(client, subject),
+        list::<NetworkPolicy>(client, subject),
         list::<StatefulSet>(client, subject),
         list::<Deployment>(client, subject),
     )?;
@@ -106,7 +111,8 @@ async fn read_labelled(client: &Client, subject: Subject<'_>) -> Result<Live, Er
     services.into_iter().for_each(|object| live.add(ObjectKind::Service, &object));
     accounts.into_iter().for_each(|object| live.add(ObjectKind::ServiceAccount, &object));
     budgets.into_iter().for_each(|object| live.add(ObjectKind::PodDisruptionBudget, &object));
-    stateful_sets.into_iter().for_each(|object| live.add_stateful_set(object));
+    policies.into_iter().for_each(|object| live.add(ObjectKind::NetworkPolicy, &object));
+    sets.into_iter().for_each(|object| live.add_stateful_set(object));
     deployments.into_iter().for_each(|object| live.add_deployment(object));
     Ok(live)
 }
@@ -142,6 +148,10 @@ async fn read_unlabelled(
                 let found = get::<PodDisruptionBudget>(client, subject, name).await?;
                 found.into_iter().for_each(|found| live.add(object.kind, &found));
             }
+            ObjectKind::NetworkPolicy => {
+                let found = get::<NetworkPolicy>(client, subject, name).await?;
+                found.into_iter().for_each(|found| live.add(object.kind, &found));
+            }
             ObjectKind::StatefulSet => {
                 let found = get::<StatefulSet>(client, subject, name).await?;
                 found.into_iter().for_each(|found| live.add_stateful_set(found));
@@ -166,9 +176,9 @@ async fn read_nodes(
     let reads = stream::iter(names).map(|name| {
         let api = api.clone();
         async move {
-            match api.get_opt(&name).await {
+            match read_again(|| api.get_opt(&name)).await {
                 Ok(node) => Ok(node.map(|node| (name, convert::node_seen(&node)))),
-                Err(kube::Error::Api(status)) if status.code == 403 => Ok(None),
+                Err(again::Error::Kube(kube::Error::Api(status))) if status.code == 403 => Ok(None),
                 Err(cause) => Err(failed("a node")(cause)),
             }
         }
@@ -198,7 +208,8 @@ where
 {
     let api: Api<K> = Api::namespaced(client.clone(), subject.namespace);
     let selector = format!("{LABEL_INSTANCE}={},{LABEL_MANAGED_BY}={MANAGED_BY}", subject.name);
-    let listed = api.list(&ListParams::default().labels(&selector)).await;
+    let parameters = ListParams::default().labels(&selector);
+    let listed = read_again(|| api.list(&parameters)).await;
     listed.map(|list| list.items).map_err(failed(&format!("the list of {}", K::plural(&()))))
 }
 
@@ -210,10 +221,10 @@ where
         + Debug,
 {
     let api: Api<K> = Api::namespaced(client.clone(), subject.namespace);
-    api.get_opt(name).await.map_err(failed(&format!("{} {name}", K::kind(&()))))
+    read_again(|| api.get_opt(name)).await.map_err(failed(&format!("{} {name}", K::kind(&()))))
 }
 
-fn failed(what: &str) -> impl FnOnce(kube::Error) -> Error {
+fn failed(what: &str) -> impl FnOnce(again::Error) -> Error {
     let what = what.to_owned();
     move |cause| Error { what, cause }
 }

@@ -43,11 +43,11 @@ pub fn check(plan: &Plan, wanted: &Validated, observed: &Observed) -> Result<(),
     }
     check_weights(&plan.weights, observed)?;
     let interest = names::names_of_interest(wanted);
-    let token_prefix = names::token(&wanted.name, "");
     for object in &plan.deletes {
         let may_go = match object.kind {
-            ObjectKind::Deployment => true,
-            ObjectKind::Secret => object.name.starts_with(&token_prefix),
+            // Whether there are any is the resource's to say.
+            ObjectKind::Deployment | ObjectKind::NetworkPolicy => true,
+            ObjectKind::Secret => names::is_of_a_caller(&wanted.name, &object.name),
             ObjectKind::ConfigMap
             | ObjectKind::Service
             | ObjectKind::ServiceAccount

@@ -19,7 +19,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::metadata::{self, labels, selector_labels, with};
 use super::names::{self, KEY_CLIENTS, KEY_HASHER_CONFIG};
 use super::objects::{Digests, NotReady};
-use super::validate::Pool;
+use super::validate::{Pool, SessionKeys};
 use super::{Validated, objects};
 use crate::api::names::{COMPONENT_HASHER, LABEL_POOL, PORT_ADMIN, PORT_API, PORT_PEERS};
 
@@ -30,13 +30,33 @@ pub const PORT_NAME_PEERS: &str = "peers";
 /// Name of the port of probes and metrics.
 pub const PORT_NAME_ADMIN: &str = "admin";
 
-/// The file that hashers read.
-pub(super) fn config_map(wanted: &Validated) -> Result<ConfigMap, NotReady> {
+/// Pods beyond those asked for while a change rolls out: rounded up, so one at least. More would start, and
+/// calibrate, beside those that serve.
+const SURGE: &str = "25%";
+/// Time that a new pod has to be ready before it counts as the successor of an old one, in seconds: the
+/// other hashers raise its share to the full one in so long (`hasher/src/policy/slow_start.rs`).
+const READY_SECONDS: i32 = 10;
+
+/// The file that hashers read. A pod that starts again reads it at once, so it names no pepper and no key of
+/// sessions that is not there.
+pub(super) fn config_map(wanted: &Validated, digests: &Digests) -> Result<ConfigMap, NotReady> {
+    if let Some(peppers) = &wanted.peppers {
+        digests.of_copied_peppers(&wanted.name, peppers)?;
+    }
+    if let Some(SessionKeys { secret, current }) = &wanted.session_keys {
+        digests.of(secret, current)?;
+    }
     Ok(ConfigMap {
         metadata: metadata::object(wanted, names::hasher(&wanted.name), labels_of(wanted)),
         data: Some([(KEY_HASHER_CONFIG.to_owned(), config::hasher_toml(wanted)?)].into()),
         ..ConfigMap::default()
     })
+}
+
+/// What the settings of hashers are called that they take over while they run: each says in its record
+/// which ones it goes by.
+pub(super) fn live_version(wanted: &Validated, digests: &Digests) -> Result<String, NotReady> {
+    config::live_version(wanted, digests)
 }
 
 /// The callers' file: digests of their tokens.
@@ -127,16 +147,19 @@ pub(super) fn deployment(
         spec: Some(DeploymentSpec {
             replicas: Some(i32::try_from(pool.replicas).unwrap_or(i32::MAX)),
             revision_history_limit: Some(3),
+            min_ready_seconds: Some(READY_SECONDS),
             selector: metadata::selector(selector.clone()),
             strategy: Some(DeploymentStrategy {
                 type_: Some("RollingUpdate".to_owned()),
                 rolling_update: Some(RollingUpdateDeployment {
-                    // One more pod may find no room on full nodes; then one of several goes first.
-                    max_surge: Some(IntOrString::Int(1)),
-                    max_unavailable: Some(IntOrString::Int(i32::from(pool.replicas > 1))),
+                    // A pod goes only when its successor is there: with three hashers as busy as an
+                    // autoscaler keeps them (70 %), one less is more than the others can do. On full
+                    // nodes a change therefore waits for room, and the status names the pod that does.
+                    max_surge: Some(IntOrString::String(SURGE.to_owned())),
+                    max_unavailable: Some(IntOrString::Int(0)),
                 }),
             }),
-            template: pod::template(wanted, pool, labels, selector, digests)?,
+            template: pod::template(wanted, pool, labels, &selector, digests)?,
             ..DeploymentSpec::default()
         }),
         status: None,

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::Validated;
 use super::seen::{ObjectKind, ObjectRef};
 use crate::api::names::PORT_REDIS;
+use crate::api::spec::NetworkPolicyMode;
 
 /// Key of a generated token.
 pub const KEY_TOKEN: &str = "token";
@@ -28,13 +29,24 @@ pub const REDIS_USERS: &[&str] = &["operator", "replication", REDIS_USER_HASHER]
 /// The hashers' user of Redis.
 pub const REDIS_USER_HASHER: &str = "hasher";
 
+/// Keys of a binding: what is called, by the Service Binding Specification for Kubernetes 1.1.0.
+pub const KEY_TYPE: &str = "type";
+/// Who offers it.
+pub const KEY_PROVIDER: &str = "provider";
+/// Name of the Service.
+pub const KEY_HOST: &str = "host";
+/// Port of the Service.
+pub const KEY_PORT: &str = "port";
+/// Both, as an address.
+pub const KEY_URI: &str = "uri";
+
 /// Deployment of a pool; of the only one when `pool` is `None`.
 #[must_use]
 pub fn deployment(cluster: &str, pool: Option<&str>) -> String {
     pool.map_or_else(|| hasher(cluster), |pool| format!("{cluster}-hasher-{pool}"))
 }
 
-/// Service, `ConfigMap`, `ServiceAccount` and `PodDisruptionBudget` of the hashers.
+/// Service, `ConfigMap`, `ServiceAccount`, `PodDisruptionBudget` and `NetworkPolicy` of the hashers.
 #[must_use]
 pub fn hasher(cluster: &str) -> String {
     format!("{cluster}-hasher")
@@ -46,7 +58,7 @@ pub fn peers(cluster: &str) -> String {
     format!("{cluster}-hasher-peers")
 }
 
-/// Headless Service, `ConfigMap` and `ServiceAccount` of Redis.
+/// Headless Service, `ConfigMap`, `ServiceAccount` and `NetworkPolicy` of Redis.
 #[must_use]
 pub fn redis(cluster: &str) -> String {
     format!("{cluster}-redis")
@@ -102,10 +114,28 @@ pub fn user_key(cluster: &str) -> String {
     format!("{cluster}-user-key")
 }
 
+/// Secret with the hashers' own copy of the peppers.
+#[must_use]
+pub fn peppers(cluster: &str) -> String {
+    format!("{cluster}-hasher-peppers")
+}
+
 /// Secret with the callers' file.
 #[must_use]
 pub fn clients(cluster: &str) -> String {
     format!("{cluster}-clients")
+}
+
+/// Secret with all that a caller needs to call the API.
+#[must_use]
+pub fn binding(cluster: &str, caller: &str) -> String {
+    format!("{cluster}-binding-{caller}")
+}
+
+/// Whether a Secret of this name is one that the operator makes for a caller.
+#[must_use]
+pub fn is_of_a_caller(cluster: &str, secret: &str) -> bool {
+    secret.starts_with(&token(cluster, "")) || secret.starts_with(&binding(cluster, ""))
 }
 
 /// Secret with the generated token of a caller.
@@ -120,6 +150,12 @@ pub fn peer_dns(cluster: &str, namespace: &str) -> String {
     format!("hasher.{cluster}.{namespace}.authcluster.dev")
 }
 
+/// The name that callers in the cluster use, in whichever namespace they are.
+#[must_use]
+pub fn api_host(cluster: &str, namespace: &str) -> String {
+    format!("{}.{namespace}.svc", hasher(cluster))
+}
+
 /// The names that the API is called by.
 #[must_use]
 pub fn api_dns(cluster: &str, namespace: &str) -> Vec<String> {
@@ -127,7 +163,7 @@ pub fn api_dns(cluster: &str, namespace: &str) -> Vec<String> {
     vec![
         service.clone(),
         format!("{service}.{namespace}"),
-        format!("{service}.{namespace}.svc"),
+        api_host(cluster, namespace),
         format!("{service}.{namespace}.svc.cluster.local"),
         "localhost".to_owned(),
     ]
@@ -162,6 +198,10 @@ pub fn names_of_interest(wanted: &Validated) -> BTreeSet<ObjectRef> {
     for name in [hasher(cluster), redis(cluster)] {
         add(ObjectKind::ServiceAccount, name);
     }
+    if wanted.network_policy != NetworkPolicyMode::None {
+        add(ObjectKind::NetworkPolicy, hasher(cluster));
+        add(ObjectKind::NetworkPolicy, redis(cluster));
+    }
     add(ObjectKind::PodDisruptionBudget, hasher(cluster));
     for number in 0..wanted.redis.shards {
         add(ObjectKind::StatefulSet, shard(cluster, number));
@@ -175,9 +215,14 @@ pub fn names_of_interest(wanted: &Validated) -> BTreeSet<ObjectRef> {
     }
     for caller in &wanted.callers {
         add(ObjectKind::Secret, caller.secret.clone());
+        add(ObjectKind::Secret, binding(cluster, &caller.name));
     }
     if let Some(keys) = &wanted.session_keys {
         add(ObjectKind::Secret, keys.secret.clone());
+    }
+    if let Some(wanted) = &wanted.peppers {
+        add(ObjectKind::Secret, wanted.secret.clone());
+        add(ObjectKind::Secret, peppers(cluster));
     }
     found
 }

@@ -12,9 +12,10 @@ use super::secrets::{MissingSecret, plan_secrets};
 use super::seen::{Known, KubernetesSeen, ObjectKind, ObjectRef, Observed};
 use super::status::{Picture, Progress, plan_status};
 use super::topology::{self, Next, PodAt, PodName, RedisHealth, Storage, Wanted};
-use super::{EventNote, Plan, Validated, names};
+use super::{EventNote, Plan, Validated, hasher, names};
 use crate::api::AuthClusterStatus;
 use crate::api::conditions::Reason;
+use crate::api::events::{Act, EventReason};
 use crate::api::spec::StorageKind;
 
 /// Pause after a Redis step, in milliseconds: gossip between nodes takes some of its ticks of 100 ms.
@@ -54,6 +55,7 @@ pub fn next(wanted: &Validated, observed: &Observed, now: Timestamp) -> Plan {
         redis: redis.health,
         capacity: state,
         capacity_total: total,
+        settings: hasher::live_version(wanted, &digests).ok(),
     };
     let plan = Plan {
         deletes: deletes(wanted, &observed.kubernetes),
@@ -81,6 +83,8 @@ fn nothing(wanted: &Validated, observed: &Observed, progress: Progress, now: Tim
         redis: plan_redis(wanted, observed).health,
         capacity: capacity.state,
         capacity_total: capacity.total,
+        // Nothing is written, so nothing is waited for.
+        settings: None,
     };
     let plan = Plan {
         objects: Objects::default(),
@@ -119,7 +123,7 @@ fn mending(mut plan: Plan, wanted: &Validated, observed: &Observed) -> Plan {
     }
     plan.redis_step = plan_redis(wanted, observed).step;
     if let Some(step) = &plan.redis_step {
-        let (reason, note) = (step.name().to_owned(), step.to_string());
+        let (reason, note) = (EventReason::Act(step.act()), step.to_string());
         plan.events.push(EventNote { warning: false, reason, note });
         plan.requeue_after_ms = AFTER_STEP_MS;
     }
@@ -245,22 +249,23 @@ fn taken(
     objects.refs().into_iter().chain(generated).find(|object| foreign.contains(object))
 }
 
-/// What nothing asks for any more: Deployments of pools and tokens of callers that are gone. Nothing
-/// that holds data is ever deleted here, and no hasher that serves before those that are asked for do.
+/// What nothing asks for any more: Deployments of pools that are gone, tokens and bindings of callers that
+/// are, and network policies that are not wanted. Nothing that holds data is ever deleted here, and no
+/// hasher that serves before those that are asked for do.
 fn deletes(wanted: &Validated, kubernetes: &KubernetesSeen) -> Vec<ObjectRef> {
     let interest = names::names_of_interest(wanted);
     let successors_serve = wanted.pools.iter().all(|pool| {
         let seen = kubernetes.deployment(&wanted.name, pool);
         seen.is_some_and(|seen| i64::from(seen.ready) >= i64::from(pool.replicas))
     });
-    let token_prefix = names::token(&wanted.name, "");
     kubernetes
         .owned
         .iter()
         .filter(|object| !interest.contains(object))
         .filter(|object| match object.kind {
             ObjectKind::Deployment => successors_serve,
-            ObjectKind::Secret => object.name.starts_with(&token_prefix),
+            ObjectKind::NetworkPolicy => true,
+            ObjectKind::Secret => names::is_of_a_caller(&wanted.name, &object.name),
             ObjectKind::ConfigMap
             | ObjectKind::Service
             | ObjectKind::ServiceAccount
@@ -277,24 +282,21 @@ fn events(
     scaled: &Autoscaled,
     previous: Option<&AuthClusterStatus>,
 ) -> Vec<EventNote> {
-    let note = |warning, reason: &str, note: String| EventNote {
-        warning,
-        reason: reason.to_owned(),
-        note,
-    };
+    let note =
+        |act, note: String| EventNote { warning: false, reason: EventReason::Act(act), note };
     let mut events = Vec::new();
     for secret in &plan.secrets {
         let name = secret.metadata.name.clone().unwrap_or_default();
-        events.push(note(false, "Generate", format!("generating Secret {name}")));
+        events.push(note(Act::Generate, format!("generating Secret {name}")));
     }
     for change in &scaled.changes {
-        events.push(note(false, "Scale", change.clone()));
+        events.push(note(Act::Scale, change.clone()));
     }
     for object in &plan.deletes {
-        events.push(note(false, "Delete", format!("deleting {object}, which nothing asks for")));
+        events.push(note(Act::Delete, format!("deleting {object}, which nothing asks for")));
     }
     if let Some(step) = &plan.redis_step {
-        events.push(note(false, step.name(), step.to_string()));
+        events.push(note(step.act(), step.to_string()));
     }
     let stalled =
         plan.status.conditions.iter().any(|it| it.type_ == "Stalled" && it.status == "True");
@@ -315,11 +317,8 @@ fn events(
             _ => (false, false),
         };
         if changed && told {
-            let reason = if condition.type_ == "Ready" && !warning {
-                "Ready".to_owned()
-            } else {
-                condition.reason.clone()
-            };
+            let said = Reason::named(&condition.reason).filter(|_| warning);
+            let reason = said.map_or(EventReason::Act(Act::Ready), EventReason::Because);
             events.push(EventNote { warning, reason, note: condition.message.clone() });
         }
     }

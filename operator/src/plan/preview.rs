@@ -57,6 +57,10 @@ pub fn preview(text: &str, settings: &Settings) -> Result<String, PreviewError> 
         let name = secret.metadata.name.unwrap_or_default();
         text.push_str(&format!("# Secret {name} would be generated.\n"));
     }
+    for caller in &wanted.callers {
+        let name = names::binding(&wanted.name, &caller.name);
+        text.push_str(&format!("# Secret {name} would be generated.\n"));
+    }
     for caller in wanted.callers.iter().filter(|caller| !caller.generated) {
         text.push_str(&format!(
             "# Secret {} must be there, with key {}.\n",
@@ -68,6 +72,15 @@ pub fn preview(text: &str, settings: &Settings) -> Result<String, PreviewError> 
             "# Secret {} must be there, with key {}.\n",
             keys.secret, keys.current
         ));
+    }
+    if let Some(peppers) = &wanted.peppers {
+        text.push_str(&format!(
+            "# Secret {} must be there{}; each of its values must be a pepper.\n",
+            peppers.secret,
+            peppers.current.map(|key| format!(", with key {key}")).unwrap_or_default()
+        ));
+        let copy = names::peppers(&wanted.name);
+        text.push_str(&format!("# Secret {copy}, a copy of it, would be generated.\n"));
     }
     for path in &wanted.pending {
         text.push_str(&format!("# {path} is not carried out yet by this version.\n"));
@@ -158,6 +171,11 @@ fn digests(wanted: &super::Validated) -> Digests {
     if let Some(keys) = &wanted.session_keys {
         digests.insert(&keys.secret, &keys.current, DIGEST_UNKNOWN);
     }
+    if let Some(peppers) = &wanted.peppers {
+        let key = peppers.current.map_or_else(|| "any".to_owned(), String::from);
+        digests.insert_pepper(&peppers.secret, &key, DIGEST_UNKNOWN);
+        digests.insert(&names::peppers(cluster), &key, DIGEST_UNKNOWN);
+    }
     digests
 }
 
@@ -168,6 +186,7 @@ fn write_objects(text: &mut String, objects: Objects) -> Result<(), PreviewError
         services,
         service_accounts,
         pod_disruption_budgets,
+        network_policies,
         stateful_sets,
         deployments,
     } = objects;
@@ -176,6 +195,7 @@ fn write_objects(text: &mut String, objects: Objects) -> Result<(), PreviewError
     write_all(text, &secrets)?;
     write_all(text, &services)?;
     write_all(text, &pod_disruption_budgets)?;
+    write_all(text, &network_policies)?;
     write_all(text, &stateful_sets)?;
     write_all(text, &deployments)
 }

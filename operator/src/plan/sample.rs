@@ -9,6 +9,7 @@ use authcluster_contract::weights::Weight;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 
+use super::hasher;
 use super::objects::{Digests, plan_objects};
 use super::secrets::{SecretKind, plan_secrets};
 use super::seen::{
@@ -18,7 +19,7 @@ use super::seen::{
 use super::topology::{
     Link, NodeSeen, NodeState, PeerView, PodName, RedisId, Role, Seen, even_layout,
 };
-use super::{Invalid, Settings, Validated, names, next, validate};
+use super::{Invalid, Settings, Validated, binding, names, next, validate};
 use crate::api::AuthCluster;
 
 /// Speed of one lane, in units per second.
@@ -39,6 +40,7 @@ pub(super) fn settings() -> Settings {
         operator_image: "operator:1".to_owned(),
         hasher_image: "hasher:1".to_owned(),
         redis_image: "valkey:1".to_owned(),
+        operator_namespace: "authcluster-system".to_owned(),
         ipv6: false,
     }
 }
@@ -86,6 +88,7 @@ pub(super) fn secrets(wanted: &Validated) -> BTreeMap<String, SecretSeen> {
             sha256: keys.iter().map(value).collect(),
             not_after: days.map(|days| after(days * 86_400)),
             ca_sha256: None,
+            peppers: [].into(),
             ours,
         };
         seen.insert(name.to_owned(), secret);
@@ -102,6 +105,9 @@ pub(super) fn secrets(wanted: &Validated) -> BTreeMap<String, SecretSeen> {
             SecretKind::RedisUsers => add(&name, names::REDIS_USERS, true, None),
             SecretKind::UserKey => add(&name, &[names::KEY_USER_KEY], true, None),
             SecretKind::ClientToken => add(&name, &[names::KEY_TOKEN], true, None),
+            SecretKind::Binding(_) | SecretKind::Peppers(_) => {
+                panic!("a copy of a Secret that is not there")
+            }
         }
     }
     for caller in wanted.callers.iter().filter(|caller| !caller.generated) {
@@ -110,11 +116,25 @@ pub(super) fn secrets(wanted: &Validated) -> BTreeMap<String, SecretSeen> {
     if let Some(keys) = &wanted.session_keys {
         add(&keys.secret, &[&keys.current], false, None);
     }
+    if let Some(peppers) = &wanted.peppers {
+        let key = peppers.current.map_or_else(|| "any".to_owned(), String::from);
+        add(&peppers.secret, &[&key], false, None);
+        let source = seen.get_mut(&peppers.secret).unwrap();
+        source.peppers.insert(key);
+        let copy = SecretSeen { ours: true, ..source.clone() };
+        seen.insert(names::peppers(&wanted.name), copy);
+    }
     let ca = seen[&names::ca(&wanted.name)].sha256["tls.crt"].clone();
     for leaf in [names::hasher_tls(&wanted.name), names::peer_tls(&wanted.name)] {
         let leaf = seen.get_mut(&leaf).unwrap();
         leaf.sha256.insert("ca.crt".to_owned(), ca.clone());
         leaf.ca_sha256 = Some(ca.clone());
+    }
+    for caller in &wanted.callers {
+        let sha256 = binding::plan_binding(wanted, caller, &seen).unwrap().digests();
+        let binding =
+            SecretSeen { sha256, ca_sha256: Some(ca.clone()), ours: true, ..SecretSeen::default() };
+        seen.insert(names::binding(&wanted.name, &caller.name), binding);
     }
     seen
 }
@@ -126,7 +146,9 @@ pub(super) fn digests(wanted: &Validated) -> Digests {
 /// The world in which all is well, before anything was said of it.
 pub(super) fn world(wanted: &Validated) -> Observed {
     let secrets = secrets(wanted);
-    let (objects, not_ready) = plan_objects(wanted, &Digests::of_seen(&secrets));
+    let digests = Digests::of_seen(&secrets);
+    let settings = hasher::live_version(wanted, &digests).unwrap();
+    let (objects, not_ready) = plan_objects(wanted, &digests);
     assert_eq!(not_ready, []);
     let generated = secrets.iter().filter(|(_, secret)| secret.ours);
     let generated = generated.map(|(name, _)| object(ObjectKind::Secret, name));
@@ -148,6 +170,7 @@ pub(super) fn world(wanted: &Validated) -> Observed {
             speed: SPEED,
             offered: 0,
             version: "1".to_owned(),
+            config: settings.clone(),
         };
         let percent = u64::from(pool.unwrap().capacity_percent);
         let weight = Weight::from_capacity(record.capacity() * percent / 100);

@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::jiff::Timestamp;
 
+use super::binding::Repeated;
 use super::names::{self, KEY_CA, KEY_CERTIFICATE, KEY_PRIVATE_KEY};
+use super::objects::Digests;
 use super::seen::SecretSeen;
-use super::{Validated, metadata};
+use super::{Validated, binding, metadata};
 use crate::api::names::{COMPONENT_HASHER, COMPONENT_REDIS};
 
 /// Validity of an authority, in days. Replacing it restarts every hasher, and for the length of that
@@ -40,7 +42,7 @@ pub enum MissingReason {
     /// It is not there: create it, and leave it alone if someone else was faster.
     Missing,
     /// It is there and must be replaced: its certificate ends soon, has ended, or has another
-    /// authority.
+    /// authority, or what it repeats of other Secrets is not theirs any more.
     Due,
 }
 
@@ -71,6 +73,10 @@ pub enum SecretKind {
     UserKey,
     /// Key `token`: a random bearer token.
     ClientToken,
+    /// The keys of a binding.
+    Binding(Box<binding::Binding>),
+    /// The values of a Secret of peppers, by key.
+    Peppers(BTreeMap<String, Repeated>),
 }
 
 /// The Secrets to generate for `wanted`, authorities first.
@@ -118,7 +124,49 @@ pub fn plan_secrets(
         let reason = absent(&caller.secret);
         add(COMPONENT_HASHER, caller.secret.clone(), SecretKind::ClientToken, reason);
     }
+    for caller in &wanted.callers {
+        let Some(binding) = binding::plan_binding(wanted, caller, seen) else { continue };
+        let name = names::binding(cluster, &caller.name);
+        let reason = repeats(seen.get(&name), &binding.digests());
+        add(COMPONENT_HASHER, name, SecretKind::Binding(Box::new(binding)), reason);
+    }
+    if let Some(copy) = peppers(wanted, seen) {
+        let name = names::peppers(cluster);
+        let digests = copy.iter().map(|(key, from)| (key.clone(), from.sha256.clone()));
+        let reason = repeats(seen.get(&name), &digests.collect());
+        add(COMPONENT_HASHER, name, SecretKind::Peppers(copy), reason);
+    }
     missing
+}
+
+/// Why a Secret that repeats others has to be made.
+fn repeats(seen: Option<&SecretSeen>, digests: &BTreeMap<String, String>) -> Option<MissingReason> {
+    match seen {
+        None => Some(MissingReason::Missing),
+        // Someone else's is in the way: to try to make it is to say so.
+        Some(seen) if !seen.ours => Some(MissingReason::Missing),
+        Some(seen) => (seen.sha256 != *digests).then_some(MissingReason::Due),
+    }
+}
+
+/// The copy of the peppers that pods mount. It follows the keys that come and go, and keeps the value that a
+/// key has: a pod that starts again never has another one than those that run.
+fn peppers(
+    wanted: &Validated,
+    seen: &BTreeMap<String, SecretSeen>,
+) -> Option<BTreeMap<String, Repeated>> {
+    let peppers = wanted.peppers.as_ref()?;
+    let copy = names::peppers(&wanted.name);
+    // Someone else's in its place says nothing of what hashers have.
+    let ours = |(name, secret): &(&String, &SecretSeen)| **name != copy || secret.ours;
+    let seen = seen.iter().filter(ours).map(|(name, secret)| (name.clone(), secret.clone()));
+    let digests = Digests::of_seen(&seen.collect());
+    let found = digests.of_peppers(&wanted.name, peppers).ok()?;
+    let from = |(key, sha256): (&str, &str)| {
+        let (key, sha256) = (key.to_owned(), sha256.to_owned());
+        (key.clone(), Repeated { secret: peppers.secret.clone(), key, sha256 })
+    };
+    Some(found.into_iter().map(from).collect())
 }
 
 /// Why a certificate of ours has to be made: it is not there, lacks a part, or ends soon. One that

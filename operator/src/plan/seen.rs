@@ -94,6 +94,8 @@ pub enum ObjectKind {
     ServiceAccount,
     /// `policy/v1` `PodDisruptionBudget`.
     PodDisruptionBudget,
+    /// `networking.k8s.io/v1` `NetworkPolicy`.
+    NetworkPolicy,
     /// `apps/v1` `StatefulSet`.
     StatefulSet,
     /// `apps/v1` `Deployment`.
@@ -155,6 +157,8 @@ pub struct SecretSeen {
     /// SHA-256 of each value in hexadecimal, white space at its end left out (a token that was made
     /// with `echo` ends with a line feed that is no part of it).
     pub sha256: BTreeMap<String, String>,
+    /// Keys whose values can be peppers.
+    pub peppers: BTreeSet<String>,
     /// End of the certificate's validity, when the Secret has a `tls.crt` that can be read.
     pub not_after: Option<Timestamp>,
     /// Digest of the issuing authority's certificate, when the Secret has a `ca.crt`: the value of

@@ -7,7 +7,7 @@
 
 mod conditions;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 
 use super::autoscale::load;
@@ -17,13 +17,14 @@ use super::metadata::{selector_labels, selector_text};
 use super::seen::{Known, ObjectRef, Observed};
 use super::topology::RedisHealth;
 use super::validate::Invalid;
-use super::{Validated, hashers_ready};
+use super::{EventNote, Validated, hashers_ready, names};
 use crate::api::conditions::{ConditionType, Reason};
+use crate::api::events::EventReason;
 use crate::api::names::COMPONENT_HASHER;
-use crate::api::status::{HashersStatus, RedisStatus};
+use crate::api::status::{BindingStatus, HashersStatus, RedisStatus};
 use crate::api::{AuthCluster, AuthClusterStatus};
 
-use conditions::{Said, Truth, write_conditions};
+use conditions::{Said, Truth, cut, write_conditions};
 
 /// Least time between two changes of a figure that moves all the time, in seconds.
 const FIGURE_SECONDS: i64 = 30;
@@ -42,6 +43,8 @@ pub struct Picture {
     pub capacity: CapacityState,
     /// The sum of the weights, in units per second.
     pub capacity_total: Option<u64>,
+    /// What the settings are called that every hasher is to go by; `None` = they cannot be written yet.
+    pub settings: Option<String>,
 }
 
 /// What is being done.
@@ -71,7 +74,7 @@ pub fn plan_status(
 ) -> AuthClusterStatus {
     let previous = observed.previous.clone().unwrap_or_default();
     let redis = redis_said(&picture.redis);
-    let hashers = hashers_said(wanted, observed);
+    let hashers = hashers_said(wanted, observed, picture.settings.as_deref());
     let capacity = capacity_said(&picture.capacity);
     let stalled = stalled_said(picture, observed);
     let words = words(picture, [&redis, &hashers, &capacity], observed);
@@ -113,6 +116,7 @@ pub fn plan_status(
         plan: Some(words),
         replicas: Some(i32::try_from(pods).unwrap_or(i32::MAX)),
         selector: Some(selector_text(&selector_labels(&wanted.name, COMPONENT_HASHER))),
+        binding: binding_status(wanted, observed),
         hashers: Some(hashers_status(wanted, observed, picture.capacity_total, now)),
         redis: redis_status(&picture.redis, previous.redis),
     }
@@ -133,6 +137,20 @@ pub fn invalid_status(
         (ConditionType::Stalled, Said::yes(Reason::InvalidSpec, message.clone())),
     ];
     again(cluster, said, message.clone(), now)
+}
+
+/// What to tell of it: once, not at each look.
+#[must_use]
+pub fn invalid_events(cluster: &AuthCluster, invalid: &Invalid) -> Vec<EventNote> {
+    let message = cut(invalid.to_string());
+    let stalled = ConditionType::Stalled.to_string();
+    let said = cluster.status.iter().flat_map(|status| &status.conditions);
+    let is_told = |it: &Condition| it.type_ == stalled && it.message == message;
+    if said.clone().any(is_told) {
+        return Vec::new();
+    }
+    let reason = EventReason::Because(Reason::InvalidSpec);
+    vec![EventNote { warning: true, reason, note: message }]
 }
 
 /// The status before anything was looked at: someone who waits for `Ready` must not take the lack of
@@ -230,10 +248,21 @@ fn redis_said(health: &Known<RedisHealth>) -> Said {
     Said::no(reason, some_of(&health.problems))
 }
 
-fn hashers_said(wanted: &Validated, observed: &Observed) -> Said {
+fn hashers_said(wanted: &Validated, observed: &Observed, settings: Option<&str>) -> Said {
     let (ready, asked) = hashers_ready(wanted, observed);
     let pods = &observed.kubernetes.hasher_pods;
     if ready >= asked && rolled_out(wanted, observed) {
+        let stale = settings.map(|settings| with_other_settings(observed, settings));
+        if let Some(stale) = stale.filter(|stale| !stale.is_empty()) {
+            return Said::no(
+                Reason::SettingsPending,
+                format!(
+                    "these hashers have not taken over changed settings yet, which Kubernetes hands \
+                     them within some 90 s: {}",
+                    some_of(&stale)
+                ),
+            );
+        }
         return Said::yes(Reason::AsSpecified, format!("{ready} of {asked} hashers serve"));
     }
     let troubles: Vec<String> = pods
@@ -249,6 +278,16 @@ fn hashers_said(wanted: &Validated, observed: &Observed) -> Said {
         );
     }
     Said::no(Reason::PodsNotReady, format!("{ready} of {asked} hashers serve{trouble}"))
+}
+
+/// Hashers that serve, and say that they go by other settings. What one says that has not registered
+/// itself is not known, and said elsewhere.
+fn with_other_settings(observed: &Observed, settings: &str) -> Vec<String> {
+    let Known::Known(nodes) = &observed.nodes else { return Vec::new() };
+    let pods = &observed.kubernetes.hasher_pods;
+    let serving = pods.iter().filter(|(_, pod)| pod.ready && !pod.terminating);
+    let records = serving.filter_map(|(name, _)| Some((name, nodes.get(&name.parse().ok()?)?)));
+    records.filter(|(_, record)| record.config != settings).map(|(name, _)| name.clone()).collect()
 }
 
 /// Whether every Deployment has replaced its pods by those of the latest revision.
@@ -384,6 +423,13 @@ fn redis_status(health: &Known<RedisHealth>, before: Option<RedisStatus>) -> Opt
             health.shards_ready, health.shards, health.slots_covered
         )),
     })
+}
+
+/// The first caller's binding, once it is there.
+fn binding_status(wanted: &Validated, observed: &Observed) -> Option<BindingStatus> {
+    let name = names::binding(&wanted.name, &wanted.callers.first()?.name);
+    let is_ours = observed.kubernetes.secrets.get(&name).is_some_and(|seen| seen.ours);
+    is_ours.then_some(BindingStatus { name })
 }
 
 /// The first three, and how many more there are: a status is read by people.

@@ -26,6 +26,8 @@ use std::net::IpAddr;
 
 use authcluster_contract::slots::SlotSet;
 
+use crate::api::events::Act;
+
 pub use health::{RedisHealth, health};
 pub use layout::even_layout;
 pub use map::slot_owners;
@@ -227,18 +229,24 @@ pub enum RedisStep {
 pub type Step = RedisStep;
 
 impl RedisStep {
-    /// The name of the step in `CamelCase`, for events and metrics.
+    /// What events and metrics call it.
+    #[must_use]
+    pub const fn act(&self) -> Act {
+        match self {
+            Self::SetConfigEpoch { .. } => Act::SetConfigEpoch,
+            Self::BumpEpoch { .. } => Act::BumpEpoch,
+            Self::AddSlots { .. } => Act::AddSlots,
+            Self::Meet { .. } => Act::Meet,
+            Self::Replicate { .. } => Act::Replicate,
+            Self::FailOver { .. } => Act::FailOver,
+            Self::Forget { .. } => Act::Forget,
+        }
+    }
+
+    /// The name of the step in `CamelCase`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
-        match self {
-            Self::SetConfigEpoch { .. } => "SetConfigEpoch",
-            Self::BumpEpoch { .. } => "BumpEpoch",
-            Self::AddSlots { .. } => "AddSlots",
-            Self::Meet { .. } => "Meet",
-            Self::Replicate { .. } => "Replicate",
-            Self::FailOver { .. } => "FailOver",
-            Self::Forget { .. } => "Forget",
-        }
+        self.act().name()
     }
 }
 

@@ -13,15 +13,16 @@ mod redis;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use authcluster_contract::config::{Breaker, Limits, Routing, Sessions};
+use authcluster_contract::config::{Breaker, Limits, Migration, Routing, Sessions};
 use authcluster_contract::cost::{Argon2idPolicy, PolicyOutOfBounds};
 use authcluster_contract::formats::Legacy;
 use authcluster_contract::limits::{ROTATION_GRACE_SECONDS_MAX, SESSIONS_PER_USER_MAX};
+use authcluster_contract::pepper::KeyId;
 use authcluster_contract::user::UsernameCase;
 
 use crate::api::AuthCluster;
 use crate::api::names::{ANNOTATION_ACCEPT_DATA_LOSS, CLUSTER_NAME_BYTES_MAX};
-use crate::api::spec::{SessionKeysSecretRef, limits};
+use crate::api::spec::{NetworkPolicyMode, PepperSecretRef, SessionKeysSecretRef, limits};
 
 pub use callers::Caller;
 pub use hashers::{Pool, ProgramResources, Scaling};
@@ -40,6 +41,8 @@ pub struct Settings {
     pub hasher_image: String,
     /// Image of Redis, where the resource names none.
     pub redis_image: String,
+    /// Namespace of the operator's own pods, which reach Redis.
+    pub operator_namespace: String,
     /// Whether pods have IPv6 addresses (the operator's own pod has one): they listen on `::` then,
     /// and on `0.0.0.0` otherwise, where `::` may not exist.
     pub ipv6: bool,
@@ -62,6 +65,10 @@ pub struct Validated {
     pub data_loss_accepted: bool,
     /// Image of the operator.
     pub operator_image: String,
+    /// Namespace of the operator's own pods.
+    pub operator_namespace: String,
+    /// Which network policies there are.
+    pub network_policy: NetworkPolicyMode,
     /// Image of the hashers.
     pub hasher_image: String,
     /// Every address of a pod.
@@ -72,6 +79,8 @@ pub struct Validated {
     pub argon2id: Argon2idPolicy,
     /// Old hashes that are understood; `None` = all that the hasher knows, within its own bounds.
     pub legacy: Option<Legacy>,
+    /// What goes into new hashes beside the password; `None` = nothing.
+    pub peppers: Option<Peppers>,
     /// What letter case means.
     pub username_case: UsernameCase,
     /// Who computes a request.
@@ -82,6 +91,8 @@ pub struct Validated {
     pub sessions: Sessions,
     /// How many failed attempts are let through.
     pub limits: Limits,
+    /// How old hashes are replaced.
+    pub migration: Migration,
     /// What they are sealed with; `None` = nothing.
     pub session_keys: Option<SessionKeys>,
     /// Who may call; at least one.
@@ -99,6 +110,15 @@ pub struct SessionKeys {
     pub secret: String,
     /// The key that new sessions are sealed with.
     pub current: String,
+}
+
+/// The Secret with the peppers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peppers {
+    /// The Secret.
+    pub secret: String,
+    /// The key that new hashes are made with; `None` = none yet.
+    pub current: Option<KeyId>,
 }
 
 /// A resource that cannot be carried out as it is written.
@@ -128,9 +148,11 @@ pub fn validate(cluster: &AuthCluster, settings: &Settings) -> Result<Validated,
     }
     refusals.extend(refuse_times(spec.routing.into(), &(&spec.sessions).into()));
     let limits = limits(&spec.rate_limits, spec.login_backoff, spec.trusted_hops);
-    if let Err(refusal) = limits.check() {
-        refusals.push(limits_refusal(&refusal));
+    let migration = spec.migration.as_ref().map(Migration::from).unwrap_or_default();
+    for checked in [limits.check(), migration.check()] {
+        refusals.extend(checked.err().map(|refusal| in_spec(&refusal)));
     }
+    let peppers = peppers(spec.password.pepper_secret_ref.as_ref(), &mut refusals);
     let pools = hashers::pools(spec, &mut refusals);
     let callers = callers::callers(&name, &spec.clients, &mut refusals);
     let others = refusals.len();
@@ -148,6 +170,8 @@ pub fn validate(cluster: &AuthCluster, settings: &Settings) -> Result<Validated,
             .and_then(|annotations| annotations.get(ANNOTATION_ACCEPT_DATA_LOSS))
             .is_some_and(|value| value == "true"),
         operator_image: settings.operator_image.clone(),
+        operator_namespace: settings.operator_namespace.clone(),
+        network_policy: spec.network_policy,
         hasher_image: spec.hasher.image.clone().unwrap_or_else(|| settings.hasher_image.clone()),
         listen_ip: if settings.ipv6 {
             IpAddr::V6(Ipv6Addr::UNSPECIFIED)
@@ -157,12 +181,14 @@ pub fn validate(cluster: &AuthCluster, settings: &Settings) -> Result<Validated,
         pools,
         argon2id,
         legacy: spec.password.legacy.as_ref().map(Legacy::from),
+        peppers,
         username_case: spec.users.case,
         routing: spec.routing.into(),
         breaker: spec.circuit_breaker.unwrap_or_default().into(),
         sessions: (&spec.sessions).into(),
         session_keys: session_keys(spec.sessions.encryption_secret_ref.as_ref()),
         limits,
+        migration,
         callers,
         redis,
         pending: pending::pending(spec),
@@ -225,9 +251,17 @@ fn session_keys(named: Option<&SessionKeysSecretRef>) -> Option<SessionKeys> {
     Some(SessionKeys { secret: name.clone(), current: current_key.clone() })
 }
 
+fn peppers(named: Option<&PepperSecretRef>, refusals: &mut Vec<String>) -> Option<Peppers> {
+    let PepperSecretRef { name, current_key } = named?;
+    let current = current_key.as_ref().map(|key| key.parse()).transpose().map_err(|error| {
+        refusals.push(format!("spec.password.pepperSecretRef.currentKey: {error}"));
+    });
+    Some(Peppers { secret: name.clone(), current: current.ok()? })
+}
+
 /// In the spelling of the resource; the hasher's file has another.
-fn limits_refusal(refusal: &str) -> String {
-    const SPELLINGS: [(&str, &str); 8] = [
+fn in_spec(refusal: &str) -> String {
+    const SPELLINGS: [(&str, &str); 12] = [
         ("limits.trusted_hops", "spec.trustedHops"),
         ("limits.known_pair_days", "spec.loginBackoff.knownPairDays"),
         ("limits.backoff", "spec.loginBackoff"),
@@ -236,6 +270,10 @@ fn limits_refusal(refusal: &str) -> String {
         ("failures_max", "failuresMax"),
         ("wait_max_seconds", "waitMaxSeconds"),
         ("period_seconds", "periodSeconds"),
+        ("migration.", "spec.migration."),
+        ("lock_seconds", "lockSeconds"),
+        ("status_seconds", "statusSeconds"),
+        ("share_percent", "sharePercent"),
     ];
     SPELLINGS.iter().fold(refusal.to_owned(), |said, (file, spec)| said.replace(file, spec))
 }

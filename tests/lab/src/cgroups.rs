@@ -102,6 +102,26 @@ impl Cgroups {
         pids
     }
 
+    /// Sets how much CPU the pods of a node may use together, in thousandths of a core; `None` = all there is.
+    pub(crate) fn limit_cpu(&self, node: NodeNumber, milli: Option<u32>) -> Result<()> {
+        const PERIOD_US: u64 = 100_000;
+        let quota_us = milli.map(|milli| u64::from(milli) * PERIOD_US / 1_000);
+        let (root, file, text) = match &self.hierarchies {
+            Hierarchies::V1(roots) => {
+                let root = roots.iter().find(|root| root.join("cpu.shares").exists());
+                let root = root.cloned().unwrap_or_else(|| PathBuf::from(ROOT));
+                let text = quota_us.map_or("-1".to_owned(), |quota| quota.to_string());
+                (root, "cpu.cfs_quota_us", text)
+            }
+            Hierarchies::V2 => {
+                let quota = quota_us.map_or("max".to_owned(), |quota| quota.to_string());
+                (PathBuf::from(ROOT), "cpu.max", format!("{quota} {PERIOD_US}"))
+            }
+        };
+        let path = root.join(self.node_pods(node)).join(file);
+        fs::write(&path, text).map_err(Error::file("limit the CPU in", &path))
+    }
+
     /// Removes the lab's groups, which must be empty of processes.
     pub(crate) fn remove(&self) -> Result<()> {
         let roots = match &self.hierarchies {

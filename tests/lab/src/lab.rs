@@ -180,6 +180,15 @@ impl Lab {
         self.parts.fault(fault, self.node_named(node)?)
     }
 
+    /// Slows the pods of a node down: all of them together get so many thousandths of a core, or, with `None`,
+    /// what there is. Kubernetes does not know.
+    ///
+    /// # Errors
+    /// When there is no such node, or its control group cannot be written.
+    pub fn limit_cpu(&self, node: &str, milli: Option<u32>) -> Result<()> {
+        self.parts.cgroups.limit_cpu(self.node_named(node)?, milli)
+    }
+
     /// Each component with its process number, or none when it does not run.
     ///
     /// # Errors

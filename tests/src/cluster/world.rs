@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use authcluster_lab::args::Environment;
+use authcluster_lab::faults::Fault;
 use authcluster_lab::lab::Lab;
 use authcluster_lab::plan::next::Shape;
 use authcluster_lab::report::Report;
@@ -131,6 +132,30 @@ impl World {
         let errors = String::from_utf8_lossy(&output.stderr);
         anyhow::ensure!(output.status.success(), "{command:?} at {ip}: {text}{errors}");
         Ok(text)
+    }
+
+    /// kubectl, for the lab.
+    #[must_use]
+    pub fn kubectl_command(&self) -> std::process::Command {
+        self.lab.kubectl_command()
+    }
+
+    /// Does something to a node, or undoes it.
+    ///
+    /// # Errors
+    /// When the lab cannot.
+    pub async fn fault(&self, fault: Fault, node: &'static str) -> anyhow::Result<()> {
+        let lab = self.lab.clone();
+        blocking(move || Ok(lab.fault(fault, node)?)).await
+    }
+
+    /// Slows the pods of a node down to so many thousandths of a core, or lets them have what there is.
+    ///
+    /// # Errors
+    /// When the lab cannot.
+    pub async fn limit_cpu(&self, node: &'static str, milli: Option<u32>) -> anyhow::Result<()> {
+        let lab = self.lab.clone();
+        blocking(move || Ok(lab.limit_cpu(node, milli)?)).await
     }
 
     /// A command that runs `program` in a node's network, where Services have their addresses.

@@ -22,7 +22,8 @@ const LIVES: &[(&str, Option<Duration>)] = &[
     ("session_backup:", Some(DAY)),
     ("user_sessions:", Some(DAY)),
     ("user_generation:", Some(DAY)),
-    ("migration_lock:", Some(Duration::from_secs(30))),
+    // As long as a lock may be made to last.
+    ("migration_lock:", Some(Duration::from_secs(600))),
     ("migration_status:", Some(DAY)),
     // The longest period of a rate is a day, and a burst may be full.
     ("rate:", Some(DAY.saturating_mul(2))),

@@ -85,7 +85,8 @@ fn samples_become_objects() {
         let Command::Plan(plan) = Args::try_parse_from(args).unwrap().command else {
             panic!("`plan` is not plan")
         };
-        let text = preview(&read(sample), &plan.images.settings(None)).unwrap();
+        let text =
+            preview(&read(sample), &plan.images.settings(plan.operator_namespace, None)).unwrap();
         let mut objects = Vec::new();
         for document in text.split("\n---\n").filter(|document| document.contains("kind:")) {
             let object: Value = serde_saphyr::from_str(document).unwrap();
@@ -103,6 +104,8 @@ fn samples_become_objects() {
         ConfigMap login-hasher
         ConfigMap login-redis
         Deployment login-hasher x3
+        NetworkPolicy login-hasher
+        NetworkPolicy login-redis
         PodDisruptionBudget login-hasher
         PodDisruptionBudget login-redis-0
         PodDisruptionBudget login-redis-1
@@ -124,6 +127,8 @@ fn samples_become_objects() {
         ConfigMap login-hasher
         ConfigMap login-redis
         Deployment login-hasher x3
+        NetworkPolicy login-hasher
+        NetworkPolicy login-redis
         PodDisruptionBudget login-hasher
         PodDisruptionBudget login-redis-0
         PodDisruptionBudget login-redis-1

@@ -98,6 +98,7 @@ fn rights_are_those_that_the_code_uses() {
           apps/statefulsets: get,list,watch,create,patch
           apps/deployments: get,list,watch,create,patch,delete
           policy/poddisruptionbudgets: get,list,watch,create,patch
+          networking.k8s.io/networkpolicies: get,list,watch,create,patch,delete
           events.k8s.io/events: create,patch
         Role authcluster-system
           coordination.k8s.io/leases: create
@@ -121,6 +122,7 @@ fn rights_are_those_that_the_code_uses() {
           apps/statefulsets: get,list,watch,create,patch
           apps/deployments: get,list,watch,create,patch,delete
           policy/poddisruptionbudgets: get,list,watch,create,patch
+          networking.k8s.io/networkpolicies: get,list,watch,create,patch,delete
           events.k8s.io/events: create,patch
         Role authcluster-system
           coordination.k8s.io/leases: create
@@ -249,7 +251,7 @@ fn the_notes_lead_to_a_first_hash() {
         "kubectl -n here rollout status deployment/authcluster",
         "kubectl apply -n team",
         "kubectl -n team port-forward service/login-hasher 8443",
-        r#"-o go-template='{{ index .data "tls.crt" | base64decode }}'"#,
+        r#"-o go-template='{{ index .data "ca.crt" | base64decode }}'"#,
     ] {
         assert!(notes.contains(part), "{part} is not in {notes}");
     }

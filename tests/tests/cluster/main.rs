@@ -8,6 +8,15 @@
 
 mod failures;
 mod first_day;
+mod peppers;
 mod refusals;
 mod removal;
 mod restarts;
+mod rollouts;
+mod scaling;
+
+/// Says a figure that nothing is asserted of; `--nocapture` shows it.
+#[expect(clippy::print_stdout, reason = "figures for whoever runs these tests")]
+fn say(what: &str, figures: impl std::fmt::Debug) {
+    println!("{what}: {figures:?}");
+}

@@ -91,7 +91,7 @@ const DESTRUCTIVE: &[&str] = &[
     "\"DEBUG\"",
     "SWAPDB",
     "RESTORE",
-    "MIGRATE",
+    "\"MIGRATE\"",
     "\"RESET\"",
     "\"KEYS\"",
     "REPLICAOF",

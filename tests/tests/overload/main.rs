@@ -1,7 +1,8 @@
 //! Real processes and more work than they can do: a storm, pods and Redis that go away, callers that do
 //! not wait. Figures are printed; bounds are wide, because the machine of the tests does other things too.
 //!
-//! The storm lasts ten seconds, or as long as `AUTHCLUSTER_STORM_SECONDS` says.
+//! The storm lasts ten seconds, or as long as `AUTHCLUSTER_STORM_SECONDS` says. `AUTHCLUSTER_HASHER` is another
+//! program to test, such as an optimised one.
 
 #![expect(
     clippy::expect_used,
@@ -10,14 +11,17 @@
     reason = "a test stops where it fails, and waits with real bounds"
 )]
 
+mod hop;
 mod site;
+mod usage;
 
 use std::time::Duration;
 
 use authcluster_tests::eventually::eventually;
 use authcluster_tests::hasher::Hasher;
 
-use site::{PROGRAM, Site, UNITS};
+use site::{Site, UNITS, program};
+use usage::during;
 
 /// Longer than any request may take, with room for a machine that does other things.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -26,16 +30,20 @@ const PATIENCE: Duration = Duration::from_secs(5);
 async fn a_storm_of_three_times_the_capacity() -> anyhow::Result<()> {
     let seconds = std::env::var("AUTHCLUSTER_STORM_SECONDS").unwrap_or_else(|_| "10".to_owned());
     let site = Site::start().await?;
-    let capacity = site.capacity().await?;
+    let (capacity, calm) = site.capacity().await?;
     let before: Vec<u64> =
         site.hashers.iter().map(Hasher::resident_kib).collect::<Result<_, _>>()?;
-    let (done, unwanted) =
-        (site.sum("done_units_total").await?, site.sum("unwanted_units_total").await?);
-    let storm = site.load(3, capacity * 3.0, &format!("--duration-seconds {seconds}")).await?;
-    let (done, unwanted) = (
-        site.sum("done_units_total").await? - done,
-        site.sum("unwanted_units_total").await? - unwanted,
-    );
+    let more = format!("--duration-seconds {seconds}");
+    // On a machine that does other things too the capacity may have been seen too low: a storm is one when
+    // most of it must be refused.
+    let mut rate = capacity * 3.0;
+    let (storm, spent) = loop {
+        let (storm, spent) = during(&site.hashers, site.load(3, rate, &more)).await?;
+        if storm.count(503) * 2 > storm.sent() || rate > capacity * 20.0 {
+            break (storm, spent);
+        }
+        rate *= 2.0;
+    };
     let after = site.load(3, capacity * 0.3, "--duration-seconds 1").await?;
     let grown: Vec<i128> = site
         .hashers
@@ -43,18 +51,30 @@ async fn a_storm_of_three_times_the_capacity() -> anyhow::Result<()> {
         .zip(&before)
         .map(|(hasher, before)| Ok(i128::from(hasher.resident_kib()?) - i128::from(*before)))
         .collect::<anyhow::Result<_>>()?;
-    println!("capacity {capacity:.1}/s");
+    let yielded = spent.yielded(calm.unit());
+    println!("capacity {capacity:.1}/s: {}", calm.said());
     println!("storm    {}", storm.said());
+    println!("         {}", spent.said());
     println!(
-        "         {:.0} % of the capacity, {:.2} % of the work for nobody, memory grown by {grown:?} KiB",
+        "         {:.0} % of the capacity by the clock, {:.0} % of what lanes had CPUs for; a unit took {:.2} times \
+         the CPU; memory grown by {grown:?} KiB",
         storm.goodput() / capacity * 100.0,
-        unwanted as f64 / (done + unwanted).max(1) as f64 * 100.0
+        yielded * 100.0,
+        spent.unit() / calm.unit()
     );
     println!("after    {}", after.said());
     assert_eq!(storm.errors(), 0, "{}", storm.said());
-    assert!(storm.count(503) > 0 && storm.goodput() > capacity * 0.6, "{}", storm.said());
+    assert!(
+        storm.count(503) * 2 > storm.sent() && yielded > 0.6,
+        "{} yielded {yielded}",
+        storm.said()
+    );
     assert!(storm.p99() < PATIENCE, "{}", storm.said());
-    assert!(unwanted * 10 < done, "{unwanted} of {done} units");
+    // At the door, and not after a wait.
+    assert!(storm.refused_p90() * 4 < storm.p50(), "{}", storm.said());
+    assert!(spent.unwanted * 10 < spent.done, "{spent:?}");
+    // Of the clock: a lane that waits while there is more work than it can do is the pods' own fault.
+    assert!(spent.busy > spent.clock * 0.9, "{spent:?}");
     assert!(grown.iter().all(|kib| *kib < 64 * 1024), "{grown:?}");
     assert_eq!(after.errors() + after.count(503), 0, "{}", after.said());
     Ok(())
@@ -63,7 +83,7 @@ async fn a_storm_of_three_times_the_capacity() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pod_that_stands_still_and_one_that_is_killed() -> anyhow::Result<()> {
     let mut site = Site::start().await?;
-    let rate = site.capacity().await? * 0.3;
+    let rate = site.capacity().await?.0 * 0.3;
     let well = site.load(2, rate, "--duration-seconds 3").await?;
     println!("well     {}", well.said());
 
@@ -93,7 +113,7 @@ async fn a_pod_that_stands_still_and_one_that_is_killed() -> anyhow::Result<()> 
     assert_eq!(killed.errors(), 0, "{}", killed.said());
     assert!(killed.count(503) * 5 < killed.sent(), "{}", killed.said());
 
-    site.hashers[2] = Hasher::start(PROGRAM, "c", &site.config)?;
+    site.hashers[2] = Hasher::start(&program(), "c", &site.config)?;
     for hasher in &site.hashers {
         hasher.ready(3).await?;
     }
@@ -106,10 +126,33 @@ async fn a_pod_that_stands_still_and_one_that_is_killed() -> anyhow::Result<()> 
     .await
 }
 
+/// One after another, each while callers call the others, as a Service has them do.
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_that_are_restarted_are_missed_by_nobody() -> anyhow::Result<()> {
+    let mut site = Site::start().await?;
+    let rate = site.capacity().await?.0 * 0.3;
+    for (index, node) in ["a", "b", "c"].into_iter().enumerate() {
+        let old = site.hashers.remove(index);
+        let load = site.load(2, rate, "--duration-seconds 8");
+        let restart = async {
+            old.end().await?;
+            let new = Hasher::start(&program(), node, &site.config)?;
+            new.ready(3).await?;
+            Ok(new)
+        };
+        let (restarted, new) = tokio::try_join!(load, restart)?;
+        site.hashers.insert(index, new);
+        println!("restart  of {node}: {}", restarted.said());
+        assert_eq!(restarted.errors(), 0, "{}", restarted.said());
+        assert!(restarted.count(503) * 20 < restarted.sent(), "{}", restarted.said());
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn hashing_goes_on_without_redis() -> anyhow::Result<()> {
     let mut site = Site::start().await?;
-    let rate = site.capacity().await? * 0.3;
+    let rate = site.capacity().await?.0 * 0.3;
     for index in 0..3 {
         site.redis.server(index).kill()?;
     }
@@ -125,7 +168,8 @@ async fn hashing_goes_on_without_redis() -> anyhow::Result<()> {
 
 /// tokio#6571, blockfrost-platform#183: whoever leaves takes nothing along and leaves nothing behind.
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_requests_that_nobody_waits_for_leave_nothing_behind() -> anyhow::Result<()> {
+async fn ten_thousand_requests_that_nobody_waits_for_leave_nothing_behind_tokio_6571()
+-> anyhow::Result<()> {
     let site = Site::start().await?;
     site.load(3, 20.0, "--duration-seconds 1").await?;
     let files: Vec<usize> =

@@ -2,12 +2,13 @@
 //! same contents, same times to live, also when the clock goes back.
 //!
 //! The scripts read a clock that the test sets, as a promoted replica with another clock does. Times to
-//! live pass in real time in Redis, so they are set to the twin's before each step.
+//! live pass in real time in Redis, so they are set to the twin's before each step, and read and taken away
+//! in one piece with the script.
 
 use std::collections::BTreeMap;
 
 use authcluster_hasher::policy::backoff::{self, ANYONE, Attempts, Begun, Rules, Settled};
-use authcluster_hasher::policy::gcra::{self, Bucket, Rate};
+use authcluster_hasher::policy::gcra::{self, Bucket, Rate, Reserved};
 use authcluster_hasher::store::redis::limits::wire;
 use authcluster_tests::redis::{Options, RedisServers};
 use redis::aio::MultiplexedConnection;
@@ -39,6 +40,17 @@ impl Dice {
         all.into_iter().skip(from).take(count).collect()
     }
 
+    /// What an attempt may have been charged, lately or long ago or by a clock that is ahead; a little of
+    /// it may make no sense.
+    fn charge(&mut self, rates: &[Rate], now_us: i64) -> Reserved {
+        let at_us = now_us - self.of(&[0, 0, 250_000, 40_000_000, -3_000_000]);
+        let mut left = |rate: &Rate| {
+            let part = i64::try_from(self.roll(5)).unwrap_or(0);
+            rate.interval_us() * part / 3 - 7
+        };
+        Reserved { admitted: true, at_us, left_us: rates.iter().map(&mut left).collect() }
+    }
+
     fn address(&mut self) -> Option<String> {
         // A few more than are remembered, and one that comes often.
         match self.roll(4) {
@@ -66,6 +78,8 @@ struct Pair {
     ends_us: BTreeMap<&'static str, i64>,
     user: Attempts,
     begun: Vec<(Option<String>, Begun)>,
+    /// What each key had left after the last script, as `PTTL` says it.
+    pttls: BTreeMap<&'static str, i64>,
 }
 
 impl Pair {
@@ -75,9 +89,20 @@ impl Pair {
         keys: &[&str],
         arguments: &[String],
     ) -> anyhow::Result<T> {
-        let mut eval = redis::cmd("EVAL");
-        eval.arg(format!("{CLOCK}{text}")).arg(keys.len()).arg(keys).arg(arguments);
-        Ok(eval.query_async(&mut self.redis).await?)
+        let all = [RATES[0], RATES[1], PAIRS, FAILURES];
+        let mut pipe = redis::pipe();
+        pipe.atomic();
+        pipe.cmd("EVAL").arg(format!("{CLOCK}{text}")).arg(keys.len()).arg(keys).arg(arguments);
+        for key in all {
+            pipe.cmd("PTTL").arg(key);
+        }
+        for key in all {
+            pipe.cmd("PERSIST").arg(key).ignore();
+        }
+        let mut answers: Vec<Value> = pipe.query_async(&mut self.redis).await?;
+        let pttls = answers.split_off(1).into_iter().map(redis::from_redis_value::<i64>);
+        self.pttls = all.into_iter().zip(pttls.collect::<Result<Vec<_>, _>>()?).collect();
+        Ok(redis::from_redis_value(answers.remove(0))?)
     }
 
     fn now_ms(&self) -> i64 {
@@ -121,9 +146,9 @@ impl Pair {
     }
 
     /// The times to live that the step has set.
-    async fn compare(&mut self, touched: &[&str]) -> anyhow::Result<()> {
+    fn compare(&self, touched: &[&str]) -> anyhow::Result<()> {
         for (key, left_ms) in self.left_ms() {
-            let pttl: i64 = redis::cmd("PTTL").arg(key).query_async(&mut self.redis).await?;
+            let pttl = self.pttls[key];
             match left_ms {
                 None => anyhow::ensure!(pttl == -2, "{key} has {pttl} ms, and none by the twin"),
                 Some(left_ms) => {
@@ -149,15 +174,11 @@ impl Pair {
             anyhow::ensure!(script == twin, "{rates:?}: {script:?}, and {twin:?} by the twin");
             changed = twin.admitted;
         } else {
-            let amount = |rate: &Rate| {
-                let part = i64::try_from(dice.roll(5)).unwrap_or(0);
-                rate.interval_us() * part / 3 - 7
-            };
-            let amounts: Vec<i64> = rates.iter().map(amount).collect();
-            let arguments = wire::refund(&rates, &amounts);
+            let charge = dice.charge(&rates, now_us);
+            let arguments = wire::refund(&rates, &charge);
             let () = self.eval(wire::REFUND_RATE, &[key], &arguments).await?;
             changed = !bucket.is_empty();
-            gcra::refund(&mut bucket, &rates, &amounts, now_us);
+            gcra::refund(&mut bucket, &rates, &charge, now_us);
         }
         if changed {
             match gcra::ttl_ms(&bucket, now_us) {
@@ -170,7 +191,7 @@ impl Pair {
         anyhow::ensure!(kept == bucket, "{key} holds {kept:?}, and {bucket:?} by the twin");
         self.buckets.insert(key, bucket);
         let touched = [key];
-        self.compare(if changed { &touched } else { &[] }).await
+        self.compare(if changed { &touched } else { &[] })
     }
 
     async fn step_on_a_user(&mut self, dice: &mut Dice) -> anyhow::Result<()> {
@@ -216,7 +237,7 @@ impl Pair {
         let pairs: BTreeMap<String, i64> = pairs.into_iter().collect();
         let twin = &self.user.pairs;
         anyhow::ensure!(pairs == *twin, "pairs are {pairs:?}, and {twin:?} by the twin");
-        self.compare(touched).await
+        self.compare(touched)
     }
 }
 
@@ -232,6 +253,7 @@ async fn scripts_do_what_their_twins_do() -> anyhow::Result<()> {
             ends_us: BTreeMap::new(),
             user: Attempts::default(),
             begun: Vec::new(),
+            pttls: BTreeMap::new(),
         };
         for key in RATES.iter().chain(&[PAIRS, FAILURES]) {
             redis::cmd("DEL").arg(key).query_async::<()>(&mut pair.redis).await?;

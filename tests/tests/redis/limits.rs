@@ -24,14 +24,20 @@ struct Three {
     servers: RedisServers,
     site: Site,
     pods: Vec<Running>,
-    _access: Access,
 }
 
 impl Three {
     async fn start(rules: &[(RateScope, u32, u32)], failures: (u32, u32)) -> anyhow::Result<Self> {
+        Self::start_on(rules, failures, Access::patient).await
+    }
+
+    async fn start_on(
+        rules: &[(RateScope, u32, u32)],
+        failures: (u32, u32),
+        patience: impl FnOnce(Access) -> Access,
+    ) -> anyhow::Result<Self> {
         let servers = RedisServers::cluster(&options(3, 0)).await?;
-        let access = Access::of(&servers)?;
-        let mut site = Site::on(&access)?;
+        let mut site = Site::on(patience(Access::of(&servers)?))?;
         let rule =
             |&(scope, attempts, period_seconds)| RateRule { scope, attempts, period_seconds };
         site.config.limits.rules = rules.iter().map(rule).collect();
@@ -48,7 +54,7 @@ impl Three {
             Ok(())
         })
         .await?;
-        Ok(Self { servers, site, pods, _access: access })
+        Ok(Self { servers, site, pods })
     }
 
     /// One login at one of the pods; its status.
@@ -221,7 +227,9 @@ async fn who_goes_away_has_not_tried() -> anyhow::Result<()> {
 /// A Redis that hangs keeps its connections open, so only time tells.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_hangs_does_not_hang_a_login() -> anyhow::Result<()> {
-    let three = Three::start(&[(RateScope::User, 9, DAY)], (1_000, 1_000)).await?;
+    let as_usual = |access| access;
+    let rules = [(RateScope::User, 9, DAY)];
+    let three = Three::start_on(&rules, (1_000, 1_000), as_usual).await?;
     assert_eq!(three.guess(10).await?, 9);
     for server in three.servers.servers() {
         server.freeze()?;

@@ -11,6 +11,8 @@ mod dice;
 mod harness;
 mod limit_traces;
 mod limits;
+mod migration_traces;
+mod migrations;
 mod moving;
 mod peers;
 mod pods;

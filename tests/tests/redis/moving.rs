@@ -32,7 +32,7 @@ async fn open(servers: &RedisServers, slot: Slot) -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_half_way_while_its_slot_moves() -> anyhow::Result<()> {
     let servers = RedisServers::cluster(&options(3, 0)).await?;
-    let access = Access::of(&servers)?;
+    let access = Access::of(&servers)?.patient();
     let connected = Connected::start(&access)?.reached().await?;
     let store = &connected.store;
     let is_alive = async |digest: &SessionDigest| -> anyhow::Result<bool> {

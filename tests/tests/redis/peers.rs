@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use authcluster_hasher::start::{Running, start_at};
+use authcluster_hasher::start::{Place, Running, start, start_at};
 use authcluster_tests::eventually::eventually;
 use authcluster_tests::redis::RedisServers;
 use serde_json::json;
@@ -28,15 +28,17 @@ async fn count(site: &Site, pod: &Running, name: &str) -> anyhow::Result<u64> {
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_go_to_the_pod_that_redis_names() -> anyhow::Result<()> {
     let servers = RedisServers::cluster(&options(3, 0)).await?;
-    let access = Access::of(&servers)?;
     let folder = tempfile::tempdir()?;
-    let mut site = Site::on(&access)?;
+    let mut site = Site::on(Access::of(&servers)?.patient())?;
     site.config.peers = Some(peers_in(folder.path())?);
     // A pod that did not know its own address would tell the others nothing.
-    assert!(start_at(&site.config, "a".parse()?, None).await.is_err());
+    assert!(start(&site.config, "a".parse()?).await.is_err());
     let ip = Some([127, 0, 0, 1].into());
-    let a = start_at(&site.config, "a".parse()?, ip).await?;
-    let b = start_at(&site.config, "b".parse()?, ip).await?;
+    let place = |node: &str| -> anyhow::Result<Place> {
+        Ok(Place { node: node.parse()?, pod_ip: ip, config_file: None })
+    };
+    let a = start_at(&site.config, place("a")?).await?;
+    let b = start_at(&site.config, place("b")?).await?;
     eventually("both know both", BOUND, || async {
         anyhow::ensure!(knows(&a) == ["a", "b"] && knows(&b) == ["a", "b"]);
         Ok(())

@@ -16,11 +16,12 @@ pub(crate) const BOUND: Duration = Duration::from_secs(20);
 pub(crate) struct Site {
     pub(crate) config: HasherConfig,
     pub(crate) client: reqwest::Client,
-    _key: tempfile::NamedTempFile,
+    /// Files that pods read when they start, and again for each connection.
+    _files: (Access, tempfile::NamedTempFile),
 }
 
 impl Site {
-    pub(crate) fn on(access: &Access) -> anyhow::Result<Self> {
+    pub(crate) fn on(access: Access) -> anyhow::Result<Self> {
         // A second call finds the provider installed, which is as good.
         drop(rustls::crypto::ring::default_provider().install_default());
         let mut key = tempfile::NamedTempFile::new()?;
@@ -37,7 +38,7 @@ impl Site {
         config.password.argon2id.iterations = 1;
         config.routing.deadline_ms = 30_000;
         let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build()?;
-        Ok(Self { config, client, _key: key })
+        Ok(Self { config, client, _files: (access, key) })
     }
 
     async fn pod(&self, name: &str) -> anyhow::Result<Running> {
@@ -87,8 +88,7 @@ pub(crate) fn knows(pod: &Running) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_pods_share_sessions_and_know_each_other() -> anyhow::Result<()> {
     let servers = RedisServers::cluster(&options(3, 0)).await?;
-    let access = Access::of(&servers)?;
-    let site = Site::on(&access)?;
+    let site = Site::on(Access::of(&servers)?.patient())?;
     let (a, b) = (site.pod("a").await?, site.pod("b").await?);
     site.ready(&a).await?;
     site.ready(&b).await?;
@@ -123,7 +123,7 @@ async fn two_pods_share_sessions_and_know_each_other() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_a_pod_hashes_and_says_what_it_waits_for() -> anyhow::Result<()> {
     let access = Access::to(vec!["127.0.0.1:1".to_owned()], PASSWORD)?;
-    let site = Site::on(&access)?;
+    let site = Site::on(access)?;
     let pod = site.pod("a").await?;
     let (status, hash) = site.post(&pod, "/v1/hash", json!({ "password": "p" })).await?;
     assert_eq!(status, 200, "{hash}");
@@ -156,8 +156,7 @@ async fn without_redis_a_pod_hashes_and_says_what_it_waits_for() -> anyhow::Resu
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pod_stays_ready_and_hashes_when_redis_is_lost() -> anyhow::Result<()> {
     let mut servers = RedisServers::cluster(&options(1, 0)).await?;
-    let access = Access::of(&servers)?;
-    let site = Site::on(&access)?;
+    let site = Site::on(Access::of(&servers)?.patient())?;
     let pod = site.pod("a").await?;
     site.ready(&pod).await?;
     let (_, hash) = site.post(&pod, "/v1/hash", json!({ "password": "p" })).await?;
@@ -182,4 +181,30 @@ async fn a_pod_stays_ready_and_hashes_when_redis_is_lost() -> anyhow::Result<()>
     .await?;
     assert!(pod.shut_down().await);
     servers.sweep().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_that_is_away_costs_only_those_whose_keys_lie_there() -> anyhow::Result<()> {
+    let mut servers = RedisServers::cluster(&options(3, 0)).await?;
+    let site = Site::on(Access::of(&servers)?.patient())?;
+    let pod = site.pod("a").await?;
+    site.ready(&pod).await?;
+    servers.server(0).kill()?;
+    let create = async |user: usize| {
+        let body = json!({ "username": format!("user-{user}") });
+        anyhow::Ok(site.post(&pod, "/v1/sessions", body).await?.0)
+    };
+    eventually("the loss is noticed", BOUND, || async {
+        let answers: Vec<u16> = futures::future::try_join_all((0..20).map(create)).await?;
+        anyhow::ensure!(answers.contains(&503) && answers.contains(&200), "{answers:?}");
+        Ok(())
+    })
+    .await?;
+    // The id of a session is drawn for a shard that answers, so a user gets sessions always or never.
+    for user in 0..20 {
+        let answers = futures::future::try_join_all([user; 8].map(create)).await?;
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{user}: {answers:?}");
+    }
+    assert!(pod.shut_down().await);
+    Ok(())
 }

@@ -24,8 +24,16 @@ struct World {
 
 impl World {
     async fn of(shards: usize, replicas: usize) -> anyhow::Result<Self> {
+        Self::on(shards, replicas, Access::patient).await
+    }
+
+    async fn on(
+        shards: usize,
+        replicas: usize,
+        patience: impl FnOnce(Access) -> Access,
+    ) -> anyhow::Result<Self> {
         let servers = RedisServers::cluster(&options(shards, replicas)).await?;
-        let mut access = Access::of(&servers)?;
+        let mut access = patience(Access::of(&servers)?);
         access.config.acknowledgements = u32::try_from(replicas)?;
         let connected = Connected::start(&access)?.reached().await?;
         Ok(Self { servers, connected, _access: access })
@@ -169,7 +177,8 @@ async fn a_tombstone_counts_more_than_any_copy() -> anyhow::Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_critical_session_is_readable_while_its_shard_hangs() -> anyhow::Result<()> {
-    let world = World::of(3, 1).await?;
+    let as_usual = |access| access;
+    let world = World::on(3, 1, as_usual).await?;
     let (digest, session) = placed(0, 1, 2);
     world.create(&digest, &session).await?;
     let plain = SessionDigest::of(&format!("{}-plain", digest.as_str()));
@@ -314,7 +323,7 @@ async fn one_shard_is_too_few_for_a_critical_session() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_key_is_for_ever_and_none_shows_who_it_is() -> anyhow::Result<()> {
     let servers = RedisServers::cluster(&options(3, 0)).await?;
-    let access = Access::of(&servers)?;
+    let access = Access::of(&servers)?.patient();
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("k1"), "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=")?;
     let keys_folder = folder.path().to_owned();

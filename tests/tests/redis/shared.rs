@@ -50,11 +50,9 @@ impl Access {
         let mut file = tempfile::NamedTempFile::new()?;
         writeln!(file, "{password}")?;
         let config = config::Redis {
-            seeds,
             username: Some(users::User::Hasher.name().to_owned()),
             password_file: Some(file.path().into()),
-            tls: None,
-            acknowledgements: 1,
+            ..config::Redis::at(seeds)
         };
         Ok(Self { config, _password: file })
     }
@@ -67,6 +65,13 @@ impl Access {
         // No test has more shards than three; three servers or fewer have no replica to wait for.
         access.config.acknowledgements = u32::from(3 < servers.servers().len());
         Ok(access)
+    }
+
+    /// The same for those who count: no call fails because the machine of the tests does other things for
+    /// a moment.
+    pub(crate) fn patient(mut self) -> Self {
+        self.config.call_timeout_ms = 5_000;
+        self
     }
 }
 

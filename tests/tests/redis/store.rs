@@ -20,7 +20,7 @@ use crate::shared::{Access, Connected, home_of, options, realm, session};
 #[tokio::test(flavor = "multi_thread")]
 async fn it_does_what_every_store_must_with_the_rights_it_has() -> anyhow::Result<()> {
     let servers = RedisServers::cluster(&options(3, 0)).await?;
-    let access = Access::of(&servers)?;
+    let access = Access::of(&servers)?.patient();
     let connected = Connected::start_with(&access, session_settings())?.reached().await?;
     // The waits are what is tested: times to live pass in Redis alone.
     check_all(&*connected.store, "redis", &|time| tokio::time::sleep(time).boxed()).await;
@@ -45,7 +45,7 @@ async fn home(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_never_lies_there_without_a_time_to_live() -> anyhow::Result<()> {
     let servers = RedisServers::cluster(&options(3, 0)).await?;
-    let access = Access::of(&servers)?;
+    let access = Access::of(&servers)?.patient();
     let connected = Connected::start(&access)?.reached().await?;
     let digest = SessionDigest::of("a");
     connected.store.create_session(&digest, &session()).await?;
@@ -76,7 +76,7 @@ async fn a_session_never_lies_there_without_a_time_to_live() -> anyhow::Result<(
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_is_corrupt_and_never_a_session() -> anyhow::Result<()> {
     let servers = RedisServers::cluster(&options(3, 0)).await?;
-    let access = Access::of(&servers)?;
+    let access = Access::of(&servers)?.patient();
     let connected = Connected::start(&access)?.reached().await?;
     let digest = SessionDigest::of("a");
     let key = keys::session(&digest);
@@ -125,7 +125,7 @@ async fn primary_of(servers: &RedisServers, key: &str) -> anyhow::Result<Multipl
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_are_read_with_their_weights_whatever_else_lies_there() -> anyhow::Result<()> {
     let servers = RedisServers::cluster(&options(3, 0)).await?;
-    let access = Access::of(&servers)?;
+    let access = Access::of(&servers)?.patient();
     let connected = Connected::start(&access)?.reached().await?;
     let (a, b): (NodeId, NodeId) = ("a".parse()?, "b".parse()?);
     let record = NodeRecord {
@@ -134,6 +134,7 @@ async fn nodes_are_read_with_their_weights_whatever_else_lies_there() -> anyhow:
         speed: 8_000,
         offered: 0,
         version: "0.1.0".to_owned(),
+        config: String::new(),
     };
     let mut redis = primary_of(&servers, keys::NODES).await?;
     for (name, value) in [("broken", "{"), ("NO NAME", "{}"), ("long", &"x".repeat(100_000))] {
@@ -167,7 +168,7 @@ async fn nodes_are_read_with_their_weights_whatever_else_lies_there() -> anyhow:
 #[tokio::test(flavor = "multi_thread")]
 async fn scripts_that_a_server_has_forgotten_are_sent_again() -> anyhow::Result<()> {
     let servers = RedisServers::cluster(&options(3, 0)).await?;
-    let access = Access::of(&servers)?;
+    let access = Access::of(&servers)?.patient();
     let connected = Connected::start(&access)?.reached().await?;
     for round in 0..2 {
         for name in ["a", "b", "c", "d"] {

@@ -18,7 +18,7 @@ async fn conforms_on(image: &str, version: &str) -> anyhow::Result<()> {
     let mut first = servers.servers()[0].connect().await?;
     let said: String = info.arg("server").query_async(&mut first).await?;
     assert!(said.contains(version), "{said}");
-    let access = Access::of(&servers)?;
+    let access = Access::of(&servers)?.patient();
     let connected = Connected::start_with(&access, session_settings())?.reached().await?;
     // The waits are what is tested: times to live pass in Redis alone.
     check_all(&*connected.store, "redis", &|time| tokio::time::sleep(time).boxed()).await;

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use authcluster_contract::cost::Units;
-use authcluster_hasher::policy::admission::{Ask, Decision, admit, is_confirmed, wait};
+use authcluster_hasher::policy::admission::{
+    Ask, Decision, Waits, admit, is_confirmed, too_late, wait,
+};
 use authcluster_hasher::policy::pricing::Price;
 use authcluster_hasher::policy::user_cap;
 
@@ -22,6 +24,23 @@ pub(crate) struct Job {
     /// Time on a lane at full speed.
     pub(crate) service_ns: u64,
 }
+
+impl Job {
+    /// Time as every node measured it at start.
+    fn predicted(&self) -> Duration {
+        predicted(self.units)
+    }
+}
+
+fn predicted(units: Units) -> Duration {
+    Duration::from_nanos(units.0 * UNIT_NS)
+}
+
+/// A lane that took a job, and how long it takes, in nanoseconds.
+type Started = (usize, u64);
+
+/// A job that cannot be in time any more, and when it would have begun.
+type Late = (Job, Duration);
 
 #[derive(Clone, Copy, Debug)]
 struct Running {
@@ -54,7 +73,7 @@ impl Node {
         Self {
             running: vec![None; lanes],
             waiting: VecDeque::new(),
-            price: Price::measured(Units(1_000), Duration::from_nanos(1_000 * UNIT_NS)),
+            price: Price::at_start(Duration::from_nanos(UNIT_NS)),
             last_done: None,
             slow: 1,
             alive: true,
@@ -85,8 +104,8 @@ impl Node {
             return Answer::UserBusy;
         }
         let ask = Ask {
-            service: self.service(now, job.units),
-            service_at_best: self.price.service_at_best(job.units),
+            service: self.service(now, job.predicted()),
+            service_at_best: self.price.service_at_best(job.predicted()),
             deadline: job.deadline,
             wait_max,
         };
@@ -104,20 +123,22 @@ impl Node {
     }
 
     fn services(&self) -> impl Iterator<Item = Duration> {
-        self.waiting.iter().map(|job| self.price.service(job.units))
+        self.waiting.iter().map(|job| self.price.service(job.predicted()))
     }
 
-    fn service(&self, now: Instant, units: Units) -> Duration {
+    fn service(&self, now: Instant, predicted: Duration) -> Duration {
         let is_busy = self.running.iter().any(Option::is_some);
         if is_confirmed(now, is_busy, self.last_done) {
-            self.price.service(units)
+            self.price.service(predicted)
         } else {
-            self.price.service_at_best(units)
+            self.price.service_at_best(predicted)
         }
     }
 
     pub(crate) fn delay(&self, now: Instant, units: Units) -> Duration {
-        let excess = self.service(now, units).saturating_sub(self.price.service_at_best(units));
+        let predicted = predicted(units);
+        let best = self.price.service_at_best(predicted);
+        let excess = self.service(now, predicted).saturating_sub(best);
         wait(now, self.ends(), self.services()) + excess
     }
 
@@ -141,20 +162,29 @@ impl Node {
     }
 
     /// Puts jobs on idle lanes: those that start, each with its lane and its actual time, and those that
-    /// cannot be in time any more.
-    pub(crate) fn start(&mut self, now: Instant) -> (Vec<(usize, u64)>, Vec<Job>) {
+    /// cannot be in time any more, each with its wait.
+    pub(crate) fn start(&mut self, now: Instant) -> (Vec<Started>, Vec<Late>) {
         let (mut started, mut late) = (Vec::new(), Vec::new());
         for lane in 0..self.running.len() {
-            while self.running[lane].is_none() {
-                let Some(job) = self.waiting.pop_front() else { return (started, late) };
-                if now + self.price.service_at_best(job.units) > job.deadline {
-                    late.push(job);
-                    continue;
-                }
-                let end = now + self.price.service(job.units);
-                self.running[lane] = Some(Running { job, start: now, end });
-                started.push((lane, job.service_ns * self.slow));
+            if self.running[lane].is_some() || self.waiting.is_empty() {
+                continue;
             }
+            let waits = self.waiting.iter().map(|job| Waits {
+                service: self.price.service(job.predicted()),
+                service_at_best: self.price.service_at_best(job.predicted()),
+                deadline: job.deadline,
+            });
+            let told = too_late(now, self.ends(), waits);
+            for (job, told) in std::mem::take(&mut self.waiting).into_iter().zip(told) {
+                match told {
+                    None => self.waiting.push_back(job),
+                    Some(wait) => late.push((job, wait)),
+                }
+            }
+            let Some(job) = self.waiting.pop_front() else { continue };
+            let end = now + self.price.service(job.predicted());
+            self.running[lane] = Some(Running { job, start: now, end });
+            started.push((lane, job.service_ns * self.slow));
         }
         (started, late)
     }
@@ -162,7 +192,7 @@ impl Node {
     /// A lane is done with its job.
     pub(crate) fn finish(&mut self, lane: usize, now: Instant) -> Job {
         let Running { job, start, .. } = self.running[lane].take().expect("a job on the lane");
-        self.price.observe(job.units, now - start);
+        self.price.observe(job.predicted(), now - start);
         self.last_done = Some(now);
         job
     }

@@ -2,6 +2,9 @@
 
 use authcluster_contract::config::RoutingStrategy;
 
+/// Of the lives in the table.
+pub(crate) const SEED: u64 = 1;
+
 pub(crate) const SECOND_NS: u64 = 1_000_000_000;
 
 /// Nothing is measured before: queues fill up.
@@ -84,7 +87,7 @@ impl Scenario {
     }
 }
 
-/// Every life of the table, in its order.
+/// Every life of the table, in its order, and then those with other seeds.
 pub(crate) fn all() -> Vec<Scenario> {
     let twelve = || [[2; 4], [4; 4], [8; 4]].concat();
     let mut scenarios = Vec::new();
@@ -97,7 +100,7 @@ pub(crate) fn all() -> Vec<Scenario> {
             utilisation,
             event,
             strategy,
-            seed: 1,
+            seed: SEED,
         };
         let last = lanes.len() - 1;
         // Without its largest node a small unequal cluster has far less capacity than work; three equal
@@ -115,5 +118,15 @@ pub(crate) fn all() -> Vec<Scenario> {
             }
         }
     }
+    // Which popular users share a home is chance, and weighs most where homes are few.
+    let equal = |seed| Scenario {
+        nodes: "3 equal",
+        lanes: vec![4; 3],
+        utilisation: 0.85,
+        event: Event::Steady,
+        strategy: RoutingStrategy::Affinity,
+        seed,
+    };
+    scenarios.extend([2, 4].map(equal));
     scenarios
 }

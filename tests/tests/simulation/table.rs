@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use authcluster_contract::config::RoutingStrategy;
 
 use crate::Life;
+use crate::scenario::SEED;
 
 /// Marks in the document around the table.
 pub(crate) const BEGIN: &str = "<!-- simulation: written by make simulate -->";
@@ -15,7 +16,7 @@ pub(crate) fn written(lives: &[Life]) -> String {
         "| nodes | strategy | busy | event | p50 ms | p99 ms | p99.9 ms | oracle p99 ms | over the oracle | shed % \
          | capped % | affinity | pods asked |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
-    for Life { scenario, real, best } in lives {
+    for Life { scenario, real, best } in lives.iter().filter(|life| life.scenario.seed == SEED) {
         let strategy = match scenario.strategy {
             RoutingStrategy::Affinity => "Affinity",
             RoutingStrategy::LeastLoaded => "LeastLoaded",

@@ -235,6 +235,7 @@ impl<'a> World<'a> {
                     speed: node.speed(),
                     offered: 0,
                     version: String::new(),
+                    config: String::new(),
                 },
                 load: (node.alive || !expired).then(|| node.load()),
                 weight: Some(Weight::from_capacity(node.lanes() as u64 * 1_000_000_000 / UNIT_NS)),
@@ -402,9 +403,10 @@ impl<'a> World<'a> {
         for (lane, takes_ns) in started {
             self.soon(now + takes_ns, What::Finish { node, lane, life });
         }
-        for job in late {
+        for (job, wait) in late {
             let (request, attempt) = (job.request, job.attempt);
-            let reply = Reply::Refused { wait_ns: 0 };
+            let wait_ns = u64::try_from(wait.as_nanos()).expect("short");
+            let reply = Reply::Refused { wait_ns };
             self.soon(now + HOP_NS, What::Reply { request, attempt, node, reply });
         }
     }

@@ -50,4 +50,19 @@ pub enum Scope {
     Nodes,
     /// Lift the limits of a user, for the team's help desk.
     Limits,
+    /// Wrap stored hashes, for whoever migrates a table.
+    Migrate,
+}
+
+impl Scope {
+    /// All that there are.
+    pub const ALL: [Self; 7] = [
+        Self::Hash,
+        Self::Verify,
+        Self::Login,
+        Self::Sessions,
+        Self::Nodes,
+        Self::Limits,
+        Self::Migrate,
+    ];
 }

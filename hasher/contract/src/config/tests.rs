@@ -30,6 +30,7 @@ fn what_is_written_reads_back() {
             password_file: Some("/redis/hasher".into()),
             tls: Some(RedisTls { ca_file: "/redis/ca.crt".into() }),
             acknowledgements: 2,
+            call_timeout_ms: 700,
         }),
         peers: Some(Peers {
             listen: ([0, 0, 0, 0], 8444).into(),
@@ -39,6 +40,10 @@ fn what_is_written_reads_back() {
         }),
         password: PasswordPolicy {
             legacy: Some(Legacy { accept: vec![Family::Bcrypt, Family::Nt], ..Legacy::default() }),
+            pepper: Some(PepperFolder {
+                folder: "/peppers".into(),
+                current: Some("2026".parse().unwrap()),
+            }),
             ..PasswordPolicy::default()
         },
         ..HasherConfig::default()
@@ -90,6 +95,8 @@ fn what_makes_no_sense_says_what_to_do() {
         "[password.legacy]\nbcrypt_cost_max = 32\n",
         "password.legacy.bcrypt_cost_max must be between 4 and 31",
     );
+    let error = refused("[password.pepper]\nfolder = \"/peppers\"\ncurrent = \"of-next-year\"\n");
+    assert!(error.contains("a pepper's key id is 1 to 8 of"), "{error}");
 }
 
 #[test]

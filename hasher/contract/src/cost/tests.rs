@@ -33,6 +33,11 @@ fn an_unreasonable_policy_names_its_field_and_the_bounds() {
         Argon2idPolicy { iterations: 0, ..good },
         "password.argon2id.iterations is 0, and must be between 1 and 64",
     );
+    // More of both would make hashes that ask for too much work to be verified.
+    check(
+        Argon2idPolicy { memory_mib: 513, iterations: 64, ..good },
+        "password.argon2id.iterations is 64, and must be between 1 and 63",
+    );
     check(
         Argon2idPolicy { parallelism: u32::MAX, ..good },
         "password.argon2id.parallelism is 4294967295, and must be between 1 and 16",

@@ -39,24 +39,31 @@ fn a_problem_is_spelled_as_in_rfc_9457() {
 
 #[test]
 fn codes_are_spelled_alike_in_json_and_metrics() {
-    for code in [
-        Code::MalformedRequest,
-        Code::Unauthenticated,
-        Code::Forbidden,
-        Code::NotFound,
-        Code::MethodNotAllowed,
-        Code::CriticalUnavailable,
-        Code::PayloadTooLarge,
-        Code::UnsupportedMediaType,
-        Code::UnsupportedFormat,
-        Code::CostOutOfBounds,
-        Code::PasswordTooLong,
-        Code::Throttled,
-        Code::Internal,
-        Code::Overloaded,
-        Code::SessionsUnavailable,
-        Code::LimitsUnavailable,
-    ] {
+    for code in Code::ALL.iter().copied() {
         assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+        assert_eq!(serde_json::from_value::<Code>(code.as_str().into()).unwrap(), code);
     }
+}
+
+#[test]
+fn a_new_hash_is_made_only_for_who_asks_and_never_shown() {
+    let read = serde_json::from_str::<LoginRequest>;
+    assert!(!read(r#"{"username":"a","password":"b","encoded":null}"#).unwrap().migrate);
+    assert!(
+        read(r#"{"username":"a","password":"b","encoded":null,"migrate":true}"#).unwrap().migrate
+    );
+    let [encoded, replaces, commit] = ["$argon2id$x", "$1$y", "token"].map(str::to_owned);
+    let rehash = Rehash { encoded, replaces, commit };
+    assert_eq!(format!("{rehash:?}"), "Rehash(..)");
+    let commit: CommitRequest =
+        serde_json::from_str(r#"{"username":"a","commit":"token"}"#).unwrap();
+    assert!(!format!("{commit:?}").contains("token"));
+}
+
+#[test]
+fn the_numbers_in_words_are_those_in_force() {
+    let longest = format!("longer than {} bytes", crate::limits::PASSWORD_BYTES_MAX);
+    assert!(Code::PasswordTooLong.meaning().contains(&longest));
+    let largest = format!("at most {} KiB", crate::limits::BODY_BYTES_MAX / 1024);
+    assert!(Code::PayloadTooLarge.remedy().contains(&largest));
 }

@@ -28,6 +28,7 @@ fn a_record_that_cannot_be_true_is_refused() {
         speed,
         offered: 0,
         version: String::new(),
+        config: String::new(),
     };
     let check = |lanes, speed, expect: &str| {
         assert_eq!(record(lanes, speed).checked().unwrap_err().to_string(), expect);

@@ -83,3 +83,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_digest_of_a_hash_is_one_users_and_no_token() {
+    let maker = maker();
+    let [alice, bob] = ["alice", "bob"].map(|name| maker.user(&realm("shop"), name).unwrap());
+    let of = |user, encoded: &str| maker.stored_hash(user, encoded);
+    assert_eq!(of(&alice, "$1$a$b").as_str().len(), 32);
+    assert_ne!(of(&alice, "$1$a$b"), of(&bob, "$1$a$b"));
+    assert_ne!(of(&alice, "$1$a$b"), of(&alice, "$1$a$c"));
+    assert_ne!(of(&alice, "a"), maker.commit_token(&alice, "a"));
+}

@@ -5,7 +5,7 @@ use super::*;
 /// What becomes of these rows.
 fn answered(rows: &str) -> String {
     let mut output = Vec::new();
-    Batch::start(2).unwrap().run(rows.as_bytes(), &mut output).unwrap();
+    run(2, &Bounds::default(), rows.as_bytes(), &mut output).unwrap();
     String::from_utf8(output).unwrap()
 }
 

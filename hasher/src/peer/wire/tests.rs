@@ -29,15 +29,23 @@ fn a_job_is_read_as_it_was_written() {
     let cost = Cost { memory_kib: 19_456, iterations: 2, parallelism: 1 };
     // A password may be any bytes, line feeds and none at all included.
     for bytes in [b"" as &[u8], b"\n", b"{\"a\":1}\n\0\xff", "p\u{e4}ss".as_bytes()] {
-        let jobs = [Job::Hash { password: password(bytes), cost }, verify(bytes)];
+        let policy = Policy { cost, pepper: None };
+        let jobs = [Job::Hash { password: password(bytes), policy }, verify(bytes)];
         for job in jobs {
             for wait_max in [None, Some(Duration::from_millis(50))] {
                 let asked = decode_job(&written(&job, wait_max), &Bounds::default()).expect("read");
                 assert_eq!((asked.from.as_str(), asked.wait_max), ("node-0", wait_max));
                 assert_eq!(asked.deadline, Duration::from_millis(1_000));
-                assert_eq!((asked.job.demand(), asked.job.units()), (job.demand(), job.units()));
-                let (Job::Hash { password, .. } | Job::Verify { password, .. }) = asked.job;
-                assert_eq!(password.expose(), bytes);
+                assert_eq!(
+                    (asked.job.demand(), asked.job.tries_max()),
+                    (job.demand(), job.tries_max())
+                );
+                match asked.job {
+                    Job::Hash { password, .. } | Job::Verify { password, .. } => {
+                        assert_eq!(password.expose(), bytes);
+                    }
+                    Job::Wrap { .. } => panic!("another job"),
+                }
             }
         }
     }
@@ -76,12 +84,49 @@ fn the_form_is_fixed() {
     );
     let cost = Cost { memory_kib: 19_456, iterations: 2, parallelism: 1 };
     check(
-        &Job::Hash { password: password(b"secret"), cost },
+        &Job::Hash { password: password(b"secret"), policy: Policy { cost, pepper: None } },
         Some(Duration::from_millis(50)),
         expect![[r#"
             {"from":"node-0","deadline_ms":1000,"wait_max_ms":50,"job":{"hash":{"memory_kib":19456,"iterations":2,"parallelism":1}}}
             secret"#]],
     );
+    // Of the pepper its name alone.
+    check(
+        &Job::Hash {
+            password: password(b"secret"),
+            policy: Policy { cost, pepper: Some(pepper()) },
+        },
+        None,
+        expect![[r#"
+            {"from":"node-0","deadline_ms":1000,"job":{"hash_peppered":{"cost":{"memory_kib":19456,"iterations":2,"parallelism":1},"key":"2026"}}}
+            secret"#]],
+    );
+}
+
+fn pepper() -> Pepper {
+    Pepper::new("2026".parse().expect("a key id"), b"cGVwcGVyIHBlcHBlciBwZXBwZXI=").expect("one")
+}
+
+#[test]
+fn a_pod_without_the_pepper_cannot_and_one_with_it_makes_the_hash_with_it() {
+    let cost = Cost { memory_kib: 64, iterations: 1, parallelism: 1 };
+    let policy = Policy { cost, pepper: Some(pepper()) };
+    let made = written(&Job::Hash { password: password(b"secret"), policy }, None);
+    let with = Bounds { peppers: [pepper()].into_iter().collect(), ..Bounds::default() };
+    match decode_job(&made, &with).expect("read").job {
+        Job::Hash { policy, .. } => {
+            assert_eq!(policy.pepper.map(|it| it.id()), Some(pepper().id()))
+        }
+        Job::Verify { .. } | Job::Wrap { .. } => panic!("another job"),
+    }
+    let error = decode_job(&made, &Bounds::default()).expect_err("without the pepper");
+    assert_eq!(error.to_string(), "pepper 2026 is not here");
+    let encoded = STORED.replace("p=1", "p=1,keyid=MjAyNg");
+    let stored = Arc::new(Stored::parse(&encoded, &with).expect("a PHC string"));
+    let verify = written(&Job::Verify { password: password(b"secret"), stored }, None);
+    assert!(decode_job(&verify, &with).is_ok());
+    let error = decode_job(&verify, &Bounds::default()).expect_err("without the pepper");
+    assert_eq!(error.to_string(), "the stored hash was made with pepper 2026, which is not here");
 }
 
 #[test]

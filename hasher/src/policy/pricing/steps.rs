@@ -1,16 +1,11 @@
-//! The price of functions other than Argon2: counted in steps of their primitive, and told in units
-//! of work, which are time.
-//!
-//! Each step's time was measured once, in turns with Argon2id on the same core, a Xeon with AVX-512 and
-//! SHA instructions: what the table holds are ratios, and they move less between machines than times do.
-//! Without SHA instructions, SHA-1 and SHA-256 take about three times as long. `examples/
-//! price_formats.rs` shows prices next to times. [`units`] is the one place that turns steps into units; a
-//! calibration at start can take the table's place there.
+//! What a computation consists of: passes of Argon2 over memory, and steps of the primitives that every
+//! other function is built of. Known before any work, from parameters alone; how long it takes on this
+//! machine is for [`super::rates`] to say.
 
-use authcluster_contract::cost::{Cost, Units};
+use authcluster_contract::cost::Cost;
 
 /// A step that functions are built of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Primitive {
     /// bcrypt's two key expansions: 1,042 Blowfish encryptions.
     Blowfish,
@@ -34,26 +29,35 @@ pub enum Primitive {
     Yescrypt,
 }
 
-/// Time of one unit on the core that the table was measured on, in picoseconds: one MiB-pass of
-/// Argon2id at 19 MiB.
-const UNIT_PS: u64 = 112_000_000;
-
 impl Primitive {
-    /// Time of one step on the same core, in picoseconds, as it comes in its function: with the
-    /// copying and padding around it.
-    const fn step_ps(self) -> u64 {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Blowfish,
+        Self::Md4,
+        Self::Md5,
+        Self::Sha1,
+        Self::Sha256,
+        Self::Sha512,
+        Self::Sha3,
+        Self::Des,
+        Self::Scrypt,
+        Self::Yescrypt,
+    ];
+
+    /// Its name in logs and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::Blowfish => 53_500_000,
-            Self::Md4 => 66_000,
-            Self::Md5 => 107_000,
-            Self::Sha1 => 58_000,
-            Self::Sha256 => 60_000,
-            Self::Sha512 => 204_000,
-            Self::Sha3 => 430_000,
-            Self::Des => 119_000,
-            // 165 ns within the cache at N = 2^10, and 300 ns beyond it at 2^17.
-            Self::Scrypt => 250_000,
-            Self::Yescrypt => 195_000,
+            Self::Blowfish => "bcrypt",
+            Self::Md4 => "md4",
+            Self::Md5 => "md5",
+            Self::Sha1 => "sha1",
+            Self::Sha256 => "sha256",
+            Self::Sha512 => "sha512",
+            Self::Sha3 => "sha3",
+            Self::Des => "des",
+            Self::Scrypt => "scrypt",
+            Self::Yescrypt => "yescrypt",
         }
     }
 }
@@ -67,46 +71,63 @@ pub struct Steps {
     pub count: u64,
 }
 
-/// The work of so many steps, rounded up, and never zero.
-#[must_use]
-pub fn units(steps: Steps) -> Units {
-    let ps = u128::from(steps.count) * u128::from(steps.of.step_ps());
-    let units = ps.div_ceil(u128::from(UNIT_PS)).max(1);
-    Units(u64::try_from(units).unwrap_or(u64::MAX))
-}
-
 /// What one computation takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Demand {
-    /// Time, as work.
-    pub units: Units,
-    /// Memory that a lane's arena can lend, in KiB: Argon2's.
-    pub arena_kib: u32,
-    /// Memory that is made for it and given back, in KiB.
+    /// Argon2 in it, in memory that a lane's arena can lend.
+    pub argon2: Option<Cost>,
+    /// Steps of another function in it.
+    pub steps: Option<Steps>,
+    /// Memory that is made for those steps and given back, in KiB.
     pub heap_kib: u32,
 }
 
 impl Demand {
+    /// Memory that a lane's arena can lend, in KiB.
+    #[must_use]
+    pub fn arena_kib(self) -> u32 {
+        self.argon2.map_or(0, |cost| cost.memory_kib)
+    }
+
     /// All of its memory, in KiB.
     #[must_use]
-    pub const fn memory_kib(self) -> u32 {
-        self.arena_kib.saturating_add(self.heap_kib)
+    pub fn memory_kib(self) -> u32 {
+        self.arena_kib().saturating_add(self.heap_kib)
     }
 
     /// Memory beside an arena of `arena_kib`, in KiB.
     #[must_use]
-    pub const fn beside_kib(self, arena_kib: u32) -> u64 {
-        let own = if self.arena_kib <= arena_kib { 0 } else { self.arena_kib };
-        // Both are 32 bits wide.
-        (own as u64).saturating_add(self.heap_kib as u64)
+    pub fn beside_kib(self, arena_kib: u32) -> u64 {
+        let own = if self.arena_kib() <= arena_kib { 0 } else { self.arena_kib() };
+        u64::from(own).saturating_add(self.heap_kib.into())
     }
 }
 
 impl From<Cost> for Demand {
     fn from(cost: Cost) -> Self {
-        Self { units: cost.units(), arena_kib: cost.memory_kib, heap_kib: 0 }
+        Self { argon2: Some(cost), ..Self::default() }
     }
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    //! Memory is counted once.
+
+    use super::*;
+
+    #[test]
+    fn memory_that_the_arena_lends_is_not_taken_beside_it() {
+        let cost = Cost { memory_kib: 1024, iterations: 2, parallelism: 1 };
+        let argon2 = Demand::from(cost);
+        assert_eq!((argon2.beside_kib(1024), argon2.beside_kib(1023)), (0, 1024));
+        let steps = Some(Steps { of: Primitive::Scrypt, count: 1 });
+        let scrypt = Demand { steps, heap_kib: 16, ..Demand::default() };
+        assert_eq!((scrypt.beside_kib(1024), scrypt.memory_kib()), (16, 16));
+        // A hash of another function that is wrapped in Argon2.
+        let both = Demand { heap_kib: 16, ..argon2 };
+        assert_eq!(
+            (both.beside_kib(1024), both.beside_kib(1), both.memory_kib()),
+            (16, 1040, 1040)
+        );
+    }
+}

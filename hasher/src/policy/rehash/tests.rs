@@ -4,9 +4,44 @@ use super::*;
 use crate::formats::Bounds;
 
 fn check(encoded: &str, expect: &[RehashReason]) {
-    let policy = Cost { memory_kib: 19_456, iterations: 2, parallelism: 1 };
+    let policy = Policy { cost: COST, pepper: None };
     let stored = Stored::parse(encoded, &Bounds::default()).unwrap();
-    assert_eq!(rehash_reasons(&stored, policy), expect, "{encoded}");
+    assert_eq!(rehash_reasons(&stored, &policy), expect, "{encoded}");
+}
+
+const COST: Cost = Cost { memory_kib: 19_456, iterations: 2, parallelism: 1 };
+
+#[test]
+fn every_hash_gets_the_current_pepper() {
+    let pepper =
+        |id: &str| Pepper::new(id.parse().unwrap(), b"cGVwcGVyIHBlcHBlciBwZXBwZXI=").unwrap();
+    let bounds = Bounds {
+        peppers: [pepper("2025"), pepper("2026")].into_iter().collect(),
+        ..Bounds::default()
+    };
+    let policy = Policy { cost: COST, pepper: Some(pepper("2026")) };
+    let salt = "YWFhYWFhYWFhYWFhYWFhYQ";
+    let output = "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE";
+    for (key, expect) in [
+        (",keyid=MjAyNg", [].as_slice()),
+        (",keyid=MjAyNQ", &[RehashReason::Pepper]),
+        ("", &[RehashReason::Pepper]),
+    ] {
+        let encoded = format!("$argon2id$v=19$m=19456,t=2,p=1{key}${salt}${output}");
+        let stored = Stored::parse(&encoded, &bounds).unwrap();
+        assert_eq!(rehash_reasons(&stored, &policy), expect, "{encoded}");
+        // Without a current one each keeps what it has, and that is no reason.
+        let none = Policy { cost: COST, pepper: None };
+        assert_eq!(rehash_reasons(&stored, &none), [], "{encoded}");
+        let id = |policy: Policy| policy.pepper.map(|it| it.id().to_string());
+        let kept = match key {
+            "" => None,
+            ",keyid=MjAyNg" => Some("2026".to_owned()),
+            _ => Some("2025".to_owned()),
+        };
+        assert_eq!(id(none.in_place_of(&stored)), kept, "{encoded}");
+        assert_eq!(id(policy.in_place_of(&stored)).as_deref(), Some("2026"), "{encoded}");
+    }
 }
 
 #[test]

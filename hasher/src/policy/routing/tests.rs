@@ -30,6 +30,7 @@ fn seen(text: &str) -> Vec<NodeSeen> {
                     speed: 50,
                     offered: 0,
                     version: "0.1.0".to_owned(),
+                    config: String::new(),
                 },
             }
         })

@@ -23,6 +23,7 @@ fn record(offered: u64) -> NodeRecord {
         speed: 8_000,
         offered,
         version: "0.1.0".to_owned(),
+        config: String::new(),
     }
 }
 

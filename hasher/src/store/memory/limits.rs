@@ -2,8 +2,6 @@
 //!
 //! Also what a pod counts with while it cannot reach the others (`limits::fallback`).
 
-mod expiring;
-
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -12,7 +10,7 @@ use authcluster_contract::user::{AddressKey, UserKey};
 use futures::FutureExt as _;
 use futures::future::ready;
 
-use self::expiring::Expiring;
+use super::expiring::Expiring;
 use super::{MemoryStore, lock};
 use crate::clock;
 use crate::policy::backoff::{self, ANYONE, Attempts, Begun, Count, Rules, Settled};
@@ -79,9 +77,9 @@ impl MemoryLimits {
         self.bucket(&keys::rate(subject), |bucket, now_us| gcra::reserve(bucket, rates, now_us))
     }
 
-    pub(crate) fn refund(&self, subject: RateSubject<'_>, rates: &[Rate], amounts_us: &[i64]) {
+    pub(crate) fn refund(&self, subject: RateSubject<'_>, rates: &[Rate], charge: &Reserved) {
         self.bucket(&keys::rate(subject), |bucket, now_us| {
-            gcra::refund(bucket, rates, amounts_us, now_us);
+            gcra::refund(bucket, rates, charge, now_us);
         });
     }
 
@@ -165,9 +163,9 @@ impl LimitStore for MemoryStore {
         &'a self,
         subject: RateSubject<'a>,
         rates: &'a [Rate],
-        amounts_us: &'a [i64],
+        charge: &'a Reserved,
     ) -> StoreFuture<'a, ()> {
-        self.limits.refund(subject, rates, amounts_us);
+        self.limits.refund(subject, rates, charge);
         ready(Ok(())).boxed()
     }
 

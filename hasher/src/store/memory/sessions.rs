@@ -148,6 +148,10 @@ impl SessionSlots for MemoryStore {
         Ok(true)
     }
 
+    fn is_in_reach(&self, _: &str) -> bool {
+        true
+    }
+
     async fn put(&self, key: &str, put: &Put, _: Write) -> Step<bool> {
         let now_ms = self.sessions.now_ms();
         let mut maps = lock(&self.sessions.kept);

@@ -14,6 +14,11 @@ use std::time::{Duration, Instant};
 /// millisecond or two where the primary lives; a caller of a dead one waits at most so long, once.
 pub(super) const GRACE: Duration = Duration::from_millis(50);
 
+/// A primary that broke so lately may have handed over: the table of slots is being read anew, which takes
+/// half as long, and callers look there again meanwhile. One that died costs its first callers this much,
+/// and the later ones nothing.
+pub(super) const HANDOVER: Duration = Duration::from_millis(200);
+
 /// The number of a connection: each new one has a higher number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LineNumber(u64);
@@ -41,14 +46,14 @@ pub(super) struct Breaker {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Closed,
-    Broken { wait_until: Instant },
+    Broken { since: Instant, wait_until: Instant },
 }
 
 impl Breaker {
     /// Before the first connection.
     pub(super) fn new(now: Instant) -> Self {
         Self {
-            state: State::Broken { wait_until: now + GRACE },
+            state: State::Broken { since: now, wait_until: now + GRACE },
             number: LineNumber(0),
             answered: now,
         }
@@ -59,11 +64,16 @@ impl Breaker {
         self.state == State::Closed
     }
 
+    /// Whether another may own its slots by now, and the table not say so yet.
+    pub(super) fn broke_lately(&self, now: Instant) -> bool {
+        matches!(self.state, State::Broken { since, .. } if now < since + HANDOVER)
+    }
+
     /// A caller comes.
     pub(super) fn admit(&self, now: Instant) -> Admit {
         match self.state {
             State::Closed => Admit::Pass(self.number),
-            State::Broken { wait_until } if now < wait_until => Admit::Wait(wait_until - now),
+            State::Broken { wait_until, .. } if now < wait_until => Admit::Wait(wait_until - now),
             State::Broken { .. } => Admit::Refuse,
         }
     }
@@ -82,7 +92,7 @@ impl Breaker {
     pub(super) fn lost(&mut self, connection: LineNumber, now: Instant) -> bool {
         let broke = self.is_closed() && connection == self.number;
         if broke {
-            self.state = State::Broken { wait_until: now + GRACE };
+            self.state = State::Broken { since: now, wait_until: now + GRACE };
         }
         broke
     }
@@ -97,8 +107,8 @@ impl Breaker {
 
     /// A try to connect failed: nobody is to wait any longer.
     pub(super) fn not_mended(&mut self, now: Instant) {
-        if !self.is_closed() {
-            self.state = State::Broken { wait_until: now };
+        if let State::Broken { wait_until, .. } = &mut self.state {
+            *wait_until = now;
         }
     }
 }

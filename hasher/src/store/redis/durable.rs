@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::breaker::LineNumber;
 use super::primary::lock;
-use super::settings::{REPLICATION_TIMEOUT, REPLICATION_TIMEOUT_LAGGING};
+use super::settings::REPLICATION_TIMEOUT_LAGGING;
 
 /// Durable writes under way at one primary, each with a connection of its own. At a millisecond each
 /// they are some ten thousand a second; a server holds ten thousand connections by default.
@@ -67,14 +67,14 @@ impl Durable {
         lock(&self.idle).clear();
     }
 
-    /// How long the next write is to wait.
-    pub(super) fn patience(&self) -> Patience<'_> {
+    /// How long the next write is to wait, and no longer than `most`.
+    pub(super) fn patience(&self, most: Duration) -> Patience<'_> {
         if !self.lags.load(Ordering::Relaxed) {
-            return Patience { time: REPLICATION_TIMEOUT, _lease: None };
+            return Patience { time: most, _lease: None };
         }
         match self.patient.try_acquire() {
-            Ok(lease) => Patience { time: REPLICATION_TIMEOUT, _lease: Some(lease) },
-            Err(_) => Patience { time: REPLICATION_TIMEOUT_LAGGING, _lease: None },
+            Ok(lease) => Patience { time: most, _lease: Some(lease) },
+            Err(_) => Patience { time: most.min(REPLICATION_TIMEOUT_LAGGING), _lease: None },
         }
     }
 
@@ -93,9 +93,9 @@ mod tests {
     #[test]
     fn while_replicas_lag_one_write_waits_for_them_and_no_other() {
         let durable = Durable::new();
-        let times = || [durable.patience(), durable.patience(), durable.patience()];
+        let (long, short) = (Duration::from_millis(250), REPLICATION_TIMEOUT_LAGGING);
+        let times = || [durable.patience(long), durable.patience(long), durable.patience(long)];
         let shown = |times: [Patience<'_>; 3]| times.map(|patience| patience.time);
-        let (long, short) = (REPLICATION_TIMEOUT, REPLICATION_TIMEOUT_LAGGING);
         assert_eq!(shown(times()), [long, long, long]);
         durable.found(false);
         assert_eq!(shown(times()), [long, short, short]);

@@ -49,9 +49,9 @@ impl RedisStore {
         &self,
         subject: RateSubject<'_>,
         rates: &[Rate],
-        amounts_us: &[i64],
+        charge: &Reserved,
     ) -> Result<(), StoreError> {
-        let arguments = wire::refund(rates, amounts_us);
+        let arguments = wire::refund(rates, charge);
         self.limit(&REFUND_RATE, &keys::rate(subject), &arguments).await
     }
 
@@ -103,9 +103,9 @@ impl LimitStore for RedisStore {
         &'a self,
         subject: RateSubject<'a>,
         rates: &'a [Rate],
-        amounts_us: &'a [i64],
+        charge: &'a Reserved,
     ) -> StoreFuture<'a, ()> {
-        self.refund(subject, rates, amounts_us).boxed()
+        self.refund(subject, rates, charge).boxed()
     }
 
     fn begin_login<'a>(

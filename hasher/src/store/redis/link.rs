@@ -22,12 +22,12 @@ use tokio_util::sync::CancellationToken;
 use super::order::{Advice, Failure, Form, Order};
 use super::primary::{Primary, lock};
 use super::script::Script;
-use super::settings::{AGAIN_AFTER, CALL_TIMEOUT, SAY_AGAIN, Settings, SettingsError, TRIES_MAX};
+use super::settings::{AGAIN_AFTER, SAY_AGAIN, Settings, SettingsError, TRIES_MAX};
 use super::shards::{News, Shards};
 use super::watch::{Turn, Watch};
 use crate::clock;
 use crate::store::{Standing, StoreError};
-use crate::telemetry::{Metrics, chain};
+use crate::telemetry::{Metrics, StoreFailure, chain};
 
 /// How this pod speaks to the Redis Cluster.
 pub(super) struct Link {
@@ -54,7 +54,7 @@ impl Link {
 
     fn hear(&self, news: News) {
         match news {
-            News::Reached => self.turn(self.watch().answered(), None),
+            News::Reached => self.turn(self.answered(), None),
             News::NotFound(reason) => {
                 let now = clock::now();
                 let mut said = lock(&self.said);
@@ -113,6 +113,11 @@ impl Link {
         self.shards.apart(a, b).ok_or_else(|| self.counted(self.nobody()))
     }
 
+    /// Whether the owner of a slot is taken for one that answers.
+    pub(super) fn is_in_reach(&self, slot: Slot) -> bool {
+        self.shards.owner(slot).is_some_and(|owner| owner.answers())
+    }
+
     /// Whether the store answers.
     pub(super) fn standing(&self) -> Standing {
         self.watch().standing()
@@ -132,7 +137,7 @@ impl Link {
         durable: Option<u32>,
     ) -> Result<Value, Failure> {
         let tries = self.try_on(slot, order, durable);
-        let answer = match tokio::time::timeout(CALL_TIMEOUT, tries).await {
+        let answer = match tokio::time::timeout(self.shards.settings().bounds.call, tries).await {
             Ok(answer) => answer,
             Err(_) => Err(Failure::Silent("redis".to_owned())),
         };
@@ -162,7 +167,10 @@ impl Link {
                 }
             };
             let Err(failure) = answer else { return answer };
-            let advice = failure.advice(&primary.address.host, durable.is_some());
+            let mut advice = failure.advice(&primary.address.host, durable.is_some());
+            if matches!(failure, Failure::Refused(_)) && primary.broke_lately() {
+                advice = Advice::Again;
+            }
             if advice == Advice::GiveUp || TRIES_MAX <= tries {
                 return Err(failure);
             }
@@ -199,10 +207,14 @@ impl Link {
     fn note(&self, failure: Option<&Failure>) {
         let away = failure.filter(|failure| failure.is_away());
         let turn = match away {
-            None => self.watch().answered(),
+            None => self.answered(),
             Some(failure) => self.watch().failed(chain(failure), clock::now()),
         };
         self.turn(turn, away);
+    }
+
+    fn answered(&self) -> Turn {
+        self.watch().answered(clock::now(), || !self.shards.ails())
     }
 
     fn turn(&self, Turn { found, lost }: Turn, away: Option<&Failure>) {
@@ -223,15 +235,15 @@ impl Link {
     fn counted(&self, failure: Failure) -> StoreError {
         match failure {
             Failure::NotReplicated { wanted, got } => {
-                self.metrics.store_failed("not-replicated");
+                self.metrics.store_failed(StoreFailure::NotReplicated);
                 StoreError::NotReplicated { wanted, got }
             }
             failure if failure.is_corrupt() => {
-                self.metrics.store_failed("corrupt");
+                self.metrics.store_failed(StoreFailure::Corrupt);
                 StoreError::Corrupt(Box::new(failure))
             }
             failure => {
-                self.metrics.store_failed("unreachable");
+                self.metrics.store_failed(StoreFailure::Unreachable);
                 StoreError::Unreachable(Box::new(failure))
             }
         }

@@ -16,7 +16,7 @@ use super::breaker::{Admit, Backoff, Breaker, LineNumber};
 use super::durable::Durable;
 use super::map::Address;
 use super::order::{Failure, Form, Order, acknowledgement, unpacked};
-use super::settings::{CALLS_MAX, RESPONSE_TIMEOUT, Settings};
+use super::settings::{Bounds, CALLS_MAX, Settings};
 use crate::clock;
 use crate::telemetry::chain;
 
@@ -31,6 +31,7 @@ pub(super) struct Primary {
     pub(super) address: Address,
     /// When it was first heard of.
     pub(super) since: Instant,
+    bounds: Bounds,
     breaker: Mutex<Breaker>,
     line: ArcSwapOption<Line>,
     /// Wakes the one task that connects.
@@ -45,10 +46,11 @@ pub(super) struct Primary {
 }
 
 impl Primary {
-    pub(super) fn new(address: Address) -> Self {
+    pub(super) fn new(address: Address, bounds: Bounds) -> Self {
         Self {
             address,
             since: clock::now(),
+            bounds,
             breaker: Mutex::new(Breaker::new(clock::now())),
             line: ArcSwapOption::empty(),
             broken: Notify::new(),
@@ -125,6 +127,11 @@ impl Primary {
         lock(&self.breaker).is_closed()
     }
 
+    /// Whether another may own its slots by now, and the table not say so yet.
+    pub(super) fn broke_lately(&self) -> bool {
+        lock(&self.breaker).broke_lately(clock::now())
+    }
+
     /// The connection that all share, if it is any good.
     pub(super) fn connection(&self) -> Option<MultiplexedConnection> {
         let line = self.line.load_full().filter(|_| self.answers())?;
@@ -170,9 +177,9 @@ impl Primary {
                 return Err(failure);
             }
         };
-        let patience = self.durable.patience();
+        let patience = self.durable.patience(self.bounds.replication);
         let wait = acknowledgement(wanted, patience.time);
-        let time = patience.time + RESPONSE_TIMEOUT;
+        let time = patience.time + self.bounds.response;
         let got = self.bounded(number, time, wait.query_async(&mut connection)).await?;
         drop(patience);
         self.durable.found(wanted <= got);
@@ -189,7 +196,7 @@ impl Primary {
     ) -> Result<Value, Failure> {
         let pipeline = order.packed(form, asking);
         let call = connection.send_packed_commands(&pipeline, 0, pipeline.len());
-        unpacked(self.bounded(number, RESPONSE_TIMEOUT, call).await?)
+        unpacked(self.bounded(number, self.bounds.response, call).await?)
     }
 
     /// Waits for an answer and tells the breaker how it went.

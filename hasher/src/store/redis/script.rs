@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 use redis::Cmd;
 
 use super::limits::wire as limits;
+use super::migrations::wire as migrations;
 use super::sessions::wire;
 
 /// Keeps a copy of a session.
@@ -52,6 +53,18 @@ pub(super) static BEGIN_LOGIN: LazyLock<Script> =
 /// The end of an attempt that did not fail; over the known pairs and the failures.
 pub(super) static SETTLE_LOGIN: LazyLock<Script> =
     LazyLock::new(|| Script::over_two(limits::SETTLE_LOGIN));
+
+/// Whether a migration may begin; over the lock and the status.
+pub(super) static BEGIN_MIGRATION: LazyLock<Script> =
+    LazyLock::new(|| Script::over_two(migrations::BEGIN_MIGRATION));
+
+/// A migration was written; over the lock and the status.
+pub(super) static COMMIT_MIGRATION: LazyLock<Script> =
+    LazyLock::new(|| Script::over_two(migrations::COMMIT_MIGRATION));
+
+/// A migration was given up.
+pub(super) static RELEASE_MIGRATION: LazyLock<Script> =
+    LazyLock::new(|| Script::of(migrations::RELEASE_MIGRATION));
 
 /// Put before every script.
 pub(super) const CLOCK: &str = include_str!("scripts/clock.lua");

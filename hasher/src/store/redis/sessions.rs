@@ -47,6 +47,10 @@ impl SessionSlots for RedisStore {
         self.link.apart(home, home.partner())
     }
 
+    fn is_in_reach(&self, key: &str) -> bool {
+        self.link.is_in_reach(slot(key))
+    }
+
     async fn put(&self, key: &str, put: &Put, write: Write) -> Step<bool> {
         self.script(&PUT_SESSION, key, &wire::put(put), write).await
     }

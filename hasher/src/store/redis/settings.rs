@@ -5,6 +5,7 @@
 //! have changed, and names are looked up again, since a pod may have another address.
 
 use std::convert::Infallible;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,22 +22,34 @@ use zeroize::Zeroizing;
 use super::map::{Address, Naming};
 use crate::telemetry::chain;
 
-/// Time for one answer. A call takes a quarter of a millisecond; what is left is for a machine whose
-/// lanes keep every CPU busy. There, with Redis on the same two CPUs, one call in seven hundred took
-/// more than 50 ms and the longest of 32,000 took 142 ms. Doubled, a node that hangs costs the
-/// calls under way twice as much; halved, a busy machine is taken for a node that hangs.
-pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_millis(150);
+/// How long calls wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bounds {
+    /// For a call with all its tries. The default is half of a request's deadline, and longer than a
+    /// graceful failover.
+    pub(super) call: Duration,
+    /// For one answer: 150 ms by default. A call takes a quarter of a millisecond; what is left is for a
+    /// machine whose lanes keep every CPU busy. There, with Redis on the same two CPUs, one call in seven
+    /// hundred took more than 50 ms and the longest of 32,000 took 142 ms. Doubled, a node that hangs costs
+    /// the calls under way twice as much; halved, a busy machine is taken for a node that hangs.
+    pub(super) response: Duration,
+    /// For the replicas to acknowledge a write: a millisecond where they live, and what a busy machine
+    /// adds. With an answer's time it fits a call's.
+    pub(super) replication: Duration,
+}
 
-/// Time for a call with all its tries: half of a request's default deadline, and longer than a
-/// graceful failover.
-pub(super) const CALL_TIMEOUT: Duration = Duration::from_millis(500);
+impl Bounds {
+    /// Those of a call that may take so long.
+    fn of(call: Duration) -> Self {
+        Self { call, response: call * 3 / 10, replication: call / 2 }
+    }
+}
 
-/// Time for the replicas to acknowledge a write: a millisecond where they live, and what a busy
-/// machine adds. With an answer's time it fits a call's.
-pub(super) const REPLICATION_TIMEOUT: Duration = Duration::from_millis(250);
+/// Calls that may take less would fail on a machine that is merely busy, and longer ones outlast every request.
+const CALL_TIMEOUT_MS: RangeInclusive<u32> = 50..=60_000;
 
-/// The same where the last write found too few replicas: several times what they take when they
-/// are back.
+/// Time for replicas to acknowledge where the last write found too few: several times what they take when
+/// they are back.
 pub(super) const REPLICATION_TIMEOUT_LAGGING: Duration = Duration::from_millis(20);
 
 /// Time to connect to one node, its lookup and its login included.
@@ -75,6 +88,16 @@ pub enum SettingsError {
     /// A password for nobody.
     #[error("redis.password_file is set and redis.username is not: name the ACL user")]
     NoUsername,
+    /// A time that no call can do with.
+    #[error(
+        "redis.call_timeout_ms: {ms} is not from {} to {}",
+        CALL_TIMEOUT_MS.start(),
+        CALL_TIMEOUT_MS.end()
+    )]
+    CallTimeout {
+        /// What stands there.
+        ms: u32,
+    },
     /// No file where the password should be.
     #[error("cannot read redis.password_file {file}")]
     Password {
@@ -108,6 +131,8 @@ pub(super) struct Settings {
     pub(super) seeds: Vec<Address>,
     /// Replicas that must have a durable write.
     pub(super) acknowledgements: u32,
+    /// How long calls wait.
+    pub(super) bounds: Bounds,
     username: Option<String>,
     password_file: Option<PathBuf>,
     ca_file: Option<PathBuf>,
@@ -116,13 +141,18 @@ pub(super) struct Settings {
 impl Settings {
     /// Checks what can be checked without Redis.
     pub(super) fn of(config: &Redis) -> Result<Self, SettingsError> {
-        let Redis { seeds, username, password_file, tls, acknowledgements } = config;
+        let Redis { seeds, username, password_file, tls, acknowledgements, call_timeout_ms } =
+            config;
+        if !CALL_TIMEOUT_MS.contains(call_timeout_ms) {
+            return Err(SettingsError::CallTimeout { ms: *call_timeout_ms });
+        }
         let seeds = seeds
             .iter()
             .map(|seed| parse_seed(seed).ok_or_else(|| SettingsError::Seed { seed: seed.clone() }));
         let settings = Self {
             seeds: seeds.collect::<Result<_, _>>()?,
             acknowledgements: *acknowledgements,
+            bounds: Bounds::of(Duration::from_millis(u64::from(*call_timeout_ms))),
             username: username.clone(),
             password_file: password_file.clone(),
             ca_file: tls.as_ref().map(|tls| tls.ca_file.clone()),

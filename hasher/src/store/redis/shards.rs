@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::breaker::Backoff;
 use super::map::{Address, Layout, SlotMap, View};
 use super::primary::{Primary, lock, random};
-use super::settings::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Settings};
+use super::settings::{CONNECT_TIMEOUT, Settings};
 use crate::clock;
 use crate::telemetry::chain;
 
@@ -121,7 +121,7 @@ impl Shards {
         if let Some(primary) = known.primaries.get(address) {
             return Arc::clone(primary);
         }
-        let primary = Arc::new(Primary::new(address.clone()));
+        let primary = Arc::new(Primary::new(address.clone(), self.settings.bounds));
         known.primaries.insert(address.clone(), Arc::clone(&primary));
         // Nobody takes it once the pod ends, and then nobody needs it.
         drop(self.new.send(Arc::clone(&primary)));
@@ -181,7 +181,7 @@ impl Shards {
     }
 
     /// Whether some slot has no owner, as while a cluster is being formed, or one that does not answer.
-    fn ails(&self) -> bool {
+    pub(super) fn ails(&self) -> bool {
         let map = self.map.load();
         map.as_ref()
             .is_none_or(|map| !map.is_whole() || map.owners().iter().any(|owner| !owner.answers()))
@@ -222,22 +222,20 @@ impl Shards {
         let first = usize::from(random()).checked_rem(answering.len()).unwrap_or(0);
         answering.rotate_left(first);
         answering.truncate(ASKED_MAX);
-        first_views(
-            answering
-                .into_iter()
-                .map(|(address, connection)| async move { self.view(&address, connection).await }),
-        )
-        .await
+        let asked = answering
+            .into_iter()
+            .map(|(address, connection)| async move { self.view(&address, connection).await });
+        first_views(CONNECT_TIMEOUT + self.settings.bounds.response, asked).await
     }
 
     async fn ask_everyone(&self) -> Result<Vec<View>, FindError> {
         let mut all = lock(&self.known).nodes.clone();
         all.extend(self.settings.seeds.iter().cloned());
-        first_views(all.into_iter().map(|address| async move {
+        let asked = all.into_iter().map(|address| async move {
             let connection = self.settings.connect(&address).await?;
             self.view(&address, connection).await
-        }))
-        .await
+        });
+        first_views(CONNECT_TIMEOUT + self.settings.bounds.response, asked).await
     }
 
     async fn view(
@@ -250,14 +248,15 @@ impl Shards {
     }
 }
 
-/// The views of all that answer soon after the first one.
+/// The views of all that answer soon after the first one, which has so long for it.
 async fn first_views(
+    first: Duration,
     asked: impl Iterator<Item = impl Future<Output = RedisResult<View>>>,
 ) -> Result<Vec<View>, FindError> {
     let mut answers: FuturesUnordered<_> = asked.collect();
     let mut views = Vec::new();
     let mut error = FindError::Silent;
-    let mut end = std::pin::pin!(tokio::time::sleep(CONNECT_TIMEOUT + RESPONSE_TIMEOUT));
+    let mut end = std::pin::pin!(tokio::time::sleep(first));
     loop {
         let answer = tokio::select! {
             answer = answers.next() => answer,

@@ -1,6 +1,7 @@
 //! Is the store there? Pure: `now` is an argument.
 //!
-//! It is as long as any shard answers. Which of them does is the breakers' business.
+//! It is as long as any shard answers. Which of them does is the breakers' business. Only at the start all
+//! of them count: whoever says that it is ready too early is sent users whose shard it cannot reach yet.
 
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,10 @@ use crate::store::Standing;
 /// Nothing may be answered for so long before the store is taken for lost. Longer than a call with
 /// all its tries, much shorter than a failover.
 const SILENT_MAX: Duration = Duration::from_secs(1);
+
+/// A pod that starts waits so long for the rest of the shards, once one has answered. All are connected to
+/// within a second, unless one is down, and then the others are to have this pod all the same.
+const REST_MAX: Duration = Duration::from_secs(5);
 
 /// What is to be done after a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +28,8 @@ pub(super) struct Turn {
 #[derive(Debug)]
 pub(super) struct Watch {
     state: State,
+    /// When anything was answered for the first time.
+    first_answer: Option<Instant>,
     /// When nothing was answered for the first time since the last answer.
     silent_since: Option<Instant>,
     reason: String,
@@ -37,16 +44,33 @@ enum State {
 
 impl Default for Watch {
     fn default() -> Self {
-        Self { state: State::Unknown, silent_since: None, reason: "not connected yet".to_owned() }
+        Self {
+            state: State::Unknown,
+            first_answer: None,
+            silent_since: None,
+            reason: "not connected yet".to_owned(),
+        }
     }
 }
 
 impl Watch {
-    /// A call was answered, or a connection made.
-    pub(super) fn answered(&mut self) -> Turn {
+    /// A call was answered, or a connection made. `whole`: every slot has an owner that is connected to.
+    pub(super) fn answered(&mut self, now: Instant, whole: impl FnOnce() -> bool) -> Turn {
         self.silent_since = None;
-        let found = self.state != State::Found;
-        self.state = State::Found;
+        let found = match self.state {
+            State::Found => false,
+            State::Lost => true,
+            State::Unknown => {
+                let first = *self.first_answer.get_or_insert_with(|| {
+                    self.reason = "not all of its shards answer yet".to_owned();
+                    now
+                });
+                REST_MAX <= now - first || whole()
+            }
+        };
+        if found {
+            self.state = State::Found;
+        }
         Turn { found, lost: false }
     }
 

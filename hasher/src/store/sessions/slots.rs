@@ -52,6 +52,9 @@ pub trait SessionSlots: Send + Sync + 'static {
     /// The store cannot tell.
     fn copies_are_apart(&self, digest: &SessionDigest) -> Step<bool>;
 
+    /// Whether whoever owns this key is taken for one that answers.
+    fn is_in_reach(&self, key: &str) -> bool;
+
     /// [`crate::policy::sessions::copy::put`].
     fn put(&self, key: &str, put: &Put, write: Write) -> impl Future<Output = Step<bool>> + Send;
 

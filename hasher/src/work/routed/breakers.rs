@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use authcluster_contract::config;
 use authcluster_contract::node::NodeId;
 
 use crate::clock;
+use crate::live::LiveSettings;
 use crate::policy::breaker::{Breaker, Change, State, Ticket, Verdict, mostly_open};
 use crate::policy::routing::Table;
 use crate::telemetry::Metrics;
@@ -19,14 +19,14 @@ use crate::telemetry::Metrics;
 /// All of one router.
 #[derive(Debug)]
 pub(super) struct Breakers {
-    settings: config::Breaker,
+    live: LiveSettings,
     nodes: Mutex<BTreeMap<NodeId, Breaker>>,
     metrics: Arc<Metrics>,
 }
 
 impl Breakers {
-    pub(super) fn new(settings: config::Breaker, metrics: Arc<Metrics>) -> Self {
-        Self { settings, nodes: Mutex::default(), metrics }
+    pub(super) fn new(live: LiveSettings, metrics: Arc<Metrics>) -> Self {
+        Self { live, nodes: Mutex::default(), metrics }
     }
 
     /// Lets a call to this node through, or not.
@@ -42,7 +42,9 @@ impl Breakers {
             // A node that is new here takes the place of those that have gone.
             nodes.retain(|node, _| table.row(node).is_some());
         }
-        let breaker = nodes.entry(node.clone()).or_insert_with(|| Breaker::new(self.settings, now));
+        let settings = self.live.current().breaker;
+        let breaker = nodes.entry(node.clone()).or_insert_with(|| Breaker::new(settings, now));
+        breaker.go_by(settings);
         let ticket = breaker.admit(now, deadline)?;
         Some(Call { breakers: self, node: node.clone(), ticket, verdict: Verdict::Nothing })
     }

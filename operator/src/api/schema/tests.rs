@@ -223,6 +223,7 @@ fn what_must_not_be_is_in_the_rules() {
         .spec.hasher.pools[].tolerations[]: has(self.key) || self.operator == 'Exists'
         .spec.hasher.pools[].tolerations[]: !has(self.value) || self.operator == 'Equal'
         .spec.loginBackoff: self.freeFailures <= self.failuresMax
+        .spec.migration: self.lockSeconds <= self.statusSeconds
         .spec.redis: self.shards == oldSelf.shards
         .spec.redis: self.shards == 1 || self.shards >= 3
         .spec.redis: self.storage == oldSelf.storage
@@ -236,4 +237,44 @@ fn what_must_not_be_is_in_the_rules() {
 fn listed_directives() -> String {
     let names = crate::api::spec::REDIS_DIRECTIVES.iter().map(|name| format!("'{name}'"));
     names.collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn an_older_definition_is_told_by_the_fields_that_it_lacks() {
+    let check = |change: &dyn Fn(&mut Value), expect: &[&str]| {
+        let mut value = serde_json::to_value(crd().unwrap()).unwrap();
+        change(&mut value["spec"]["versions"][0]);
+        let theirs = serde_json::from_value(value).unwrap();
+        assert_eq!(lacks(&theirs).unwrap(), expect);
+    };
+    let properties = |version: &mut Value, at: &str| -> Map<String, Value> {
+        let part = version["schema"]["openAPIV3Schema"].pointer_mut(at).unwrap();
+        part["properties"].as_object_mut().map(std::mem::take).unwrap()
+    };
+    let without = |at: &'static str, names: &'static [&'static str]| {
+        move |version: &mut Value| {
+            let mut kept = properties(version, at);
+            names.iter().for_each(|name| assert!(kept.remove(*name).is_some(), "{name}"));
+            version["schema"]["openAPIV3Schema"].pointer_mut(at).unwrap()["properties"] =
+                Value::Object(kept);
+        }
+    };
+    check(&|_| {}, &[]);
+    let status = without("/properties/status", &["binding", "plan"]);
+    check(&status, &["status.binding", "status.plan"]);
+    let pools = "/properties/spec/properties/hasher/properties/pools/items";
+    check(&without(pools, &["capacityPercent"]), &["spec.hasher.pools[].capacityPercent"]);
+    let renamed = |version: &mut Value| version["name"] = "v1alpha0".into();
+    check(&renamed, &["v1alpha1"]);
+    // A newer one is fine.
+    let newer = |version: &mut Value| {
+        let spec = &mut version["schema"]["openAPIV3Schema"]["properties"]["spec"];
+        spec["properties"]["later"] = json!({"type": "string"});
+    };
+    check(&newer, &[]);
+    let word = |version: &mut Value| {
+        let spec = &mut version["schema"]["openAPIV3Schema"]["properties"]["spec"];
+        spec["properties"]["networkPolicy"]["enum"] = json!(["Anywhere", "None"]);
+    };
+    check(&word, &["spec.networkPolicy: \"Namespace\""]);
 }

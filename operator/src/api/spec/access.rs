@@ -3,6 +3,7 @@
 use authcluster_contract::config::Scope;
 use authcluster_contract::user::UsernameCase;
 use kube::KubeSchema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How usernames become keys.
@@ -22,6 +23,19 @@ pub struct UsersSpec {
 pub struct TlsSpec {
     /// A Secret of type `kubernetes.io/tls` with the certificate of the API, in this namespace.
     pub api_secret_ref: SecretRef,
+}
+
+/// Which network policies there are. Policies only add up: one of your own can widen `Namespace`, and none
+/// can narrow `Anywhere`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum NetworkPolicyMode {
+    /// The API is reached from anywhere: its callers are known by their tokens.
+    #[default]
+    Anywhere,
+    /// The API is reached by pods of the namespace.
+    Namespace,
+    /// There are none.
+    None,
 }
 
 /// A Secret in the namespace of the resource.
@@ -66,14 +80,15 @@ pub struct ClientSpec {
     pub scopes: Vec<Scope>,
 
     /// Work that it may ask of all hashers together, in MiB-passes per second; see `CAPACITY` of `kubectl
-    /// get ac`. Beyond it requests are answered with 429. Without it: as much as they can do.
+    /// get ac`. Each hasher grants the part that is its share of the capacity, so a caller that reaches some of
+    /// them only gets less. Beyond it requests are answered with 429. Without it: as much as they can do.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000_000_000_u64))]
     pub units_per_second: Option<u64>,
 
     /// The Secret with its bearer token. Without it the operator makes a token, in the Secret
-    /// `NAME-token-CLIENT` under the key `token`. A changed token reaches the hashers by a rolling
-    /// restart.
+    /// `NAME-token-CLIENT` under the key `token`. A changed token reaches running hashers within two
+    /// minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_secret_ref: Option<SecretKeyRef>,
 }
@@ -101,5 +116,5 @@ fn default_realm() -> String {
 }
 
 fn all_scopes() -> Vec<Scope> {
-    vec![Scope::Hash, Scope::Verify, Scope::Login, Scope::Sessions, Scope::Nodes, Scope::Limits]
+    Scope::ALL.into()
 }

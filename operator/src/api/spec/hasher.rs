@@ -21,7 +21,7 @@ pub struct HasherSpec {
     pub image: Option<String>,
 
     /// Pods, when `pools` is empty. Default: 3. `kubectl scale` and a `HorizontalPodAutoscaler` of this
-    /// resource set it; with `autoscaling`, the operator does, so that whoever takes over begins with
+    /// resource set it, and so do nothing when there are pools; with `autoscaling`, the operator does, so that whoever takes over begins with
     /// the number in force.
     #[serde(default = "three")]
     #[schemars(range(min = 0, max = 1000))]

@@ -19,8 +19,8 @@ pub struct PasswordSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub legacy: Option<LegacySpec>,
 
-    /// A secret that goes into every new hash, and without which none of them can be verified.
-    /// Without it: none.
+    /// A secret that goes into every new hash, and without which none of them can be verified. Without it:
+    /// none. There is no way back: a hash that was made with a pepper needs it for as long as it is stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pepper_secret_ref: Option<PepperSecretRef>,
 }
@@ -30,7 +30,8 @@ pub struct PasswordSpec {
 #[derive(KubeSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Argon2idSpec {
-    /// Memory of one hash, in MiB. Default: 19.
+    /// Memory of one hash, in MiB. Default: 19. `memoryMiB` x `iterations` is at most 32768, which is the most
+    /// that is verified; and a hash must be done within `spec.routing.deadlineMs`.
     #[serde(default = "default_memory_mib", rename = "memoryMiB")]
     #[schemars(range(min = 7, max = 2048))]
     pub memory_mib: u32,
@@ -89,12 +90,14 @@ impl From<&LegacySpec> for Legacy {
 #[serde(rename_all = "camelCase")]
 pub struct LegacyBounds {
     /// Memory of any scheme that takes memory, in MiB. A pod has room for one such hash beside its
-    /// hashing threads, so it counts in the pods' memory. Default: 64.
+    /// hashing threads, so it counts in the pods' memory. Default: 64. Without `legacy` it is 1024, and as ever
+    /// no more than the pod has room for.
     #[serde(default = "default_bound_memory_mib", rename = "memoryMaxMiB")]
     #[schemars(range(min = 7, max = 2048))]
     pub memory_max_mib: u32,
 
-    /// Cost of bcrypt, the exponent of two. Default: 15.
+    /// Cost of bcrypt, the exponent of two. Default: 15, which takes some two seconds of a core: more than
+    /// `spec.routing.deadlineMs` is by default. More than 16 has no effect, for the bound on all work.
     #[serde(default = "default_bcrypt_cost")]
     #[schemars(range(min = 4, max = 20))]
     pub bcrypt_cost_max: u32,
@@ -115,16 +118,25 @@ impl Default for LegacyBounds {
     }
 }
 
-/// A Secret whose values are peppers, each under its key id.
+/// A Secret whose values are peppers, each under its key id of 1 to 8 letters, digits, '.', '_' and '-': at
+/// least 16 random bytes in standard base64, as `openssl rand -base64 32` writes them. Every change of it rolls
+/// the pods.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PepperSecretRef {
-    /// Name of the Secret, in this namespace. Losing it loses every hash made with it.
+    /// Name of the Secret, in this namespace. Losing it loses every hash made with it. Hashers mount a copy, the
+    /// Secret `NAME-hasher-peppers`, in which a key keeps its value; a value that was replaced is refused, so
+    /// give a new pepper a new key.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-    /// The key whose value goes into new hashes. The others still verify.
-    #[schemars(length(min = 1, max = 63))]
-    pub current_key: String,
+    /// The key whose value goes into new hashes; the others still verify, and what was made with them is
+    /// reported as due for a rehash. For the first pepper and every later one: add it to the Secret, wait until
+    /// the resource is `Ready`, so that every hasher has it, and only then name it here. Take an old one away
+    /// when no stored hash names it any more. Without it new hashes have no pepper, and those that have one
+    /// keep it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 8), regex(pattern = "^[A-Za-z0-9_-][A-Za-z0-9._-]*$"))]
+    pub current_key: Option<String>,
 }
 
 fn default_memory_mib() -> u32 {

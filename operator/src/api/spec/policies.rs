@@ -1,6 +1,8 @@
 //! How requests are routed, how long sessions live, how old hashes are replaced.
 
-use authcluster_contract::config::{Breaker, Routing, RoutingStrategy, Sessions};
+use authcluster_contract::config::{
+    Breaker, Migration, MixShare, Routing, RoutingStrategy, Sessions,
+};
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +31,7 @@ pub struct RoutingSpec {
     pub deadline_ms: u32,
 
     /// Requests of one user that a hasher works on at once; more are answered 429 `user-busy`, so that
-    /// guessing one user's password keeps no hasher busy. Default: 2.
+    /// guessing one user's password keeps no hasher busy. A user from a known address has one more. Default: 2.
     #[serde(default = "default_jobs_per_user_max")]
     #[schemars(range(min = 1, max = 1000))]
     pub jobs_per_user_max: u32,
@@ -169,18 +171,73 @@ impl From<&SessionsSpec> for Sessions {
     }
 }
 
-/// How old hashes are replaced when their user logs in.
-#[derive(KubeSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How old hashes are replaced when their user logs in. A change reaches the hashers by a rolling restart.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.lockSeconds <= self.statusSeconds")
+    .message("lockSeconds must not be above statusSeconds"))]
 pub struct MigrationSpec {
-    /// Whether a login offers a new hash at all. Default: true.
+    /// Whether a login or verify that asks for it (`migrate`) is given a new hash at all. Default: true.
     #[serde(default = "yes")]
     pub enabled: bool,
 
-    /// How long one login holds the right to migrate its user, in seconds. Default: 30.
+    /// How long one login holds the right to migrate its user, in seconds: for making the hash and for the
+    /// caller to write it. One that is not committed by then is offered again. Default: 30.
     #[serde(default = "default_lock_seconds")]
     #[schemars(range(min = 5, max = 600))]
     pub lock_seconds: u32,
+
+    /// How long it is remembered which hash was replaced, in seconds, so that a login that has read an old
+    /// row makes no other one. Default: 86400.
+    #[serde(default = "default_status_seconds")]
+    #[schemars(range(min = 5, max = 2_592_000))]
+    pub status_seconds: u32,
+
+    /// What the stored hashes look like, besides those that `spec.password` makes, while old ones are still
+    /// there. Logins of users who do not exist take as long as one of these, always the same one for the
+    /// same name; without any, as long as a new hash, and users whose hash is old can be told from them by
+    /// the time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub mix: Vec<MixShareSpec>,
+}
+
+/// One kind of stored hash.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MixShareSpec {
+    /// A hash of this kind, of a password that nobody has: its format and parameters count. Everybody who
+    /// may read the resource can read it, so never one of a user. Hashers do not start with one that they
+    /// do not verify (`hasher inspect` says).
+    #[schemars(length(min = 1, max = 4096))]
+    pub example: String,
+
+    /// How many of a hundred users have such a hash; all together at most 100.
+    #[schemars(range(min = 1, max = 100))]
+    pub share_percent: u32,
+}
+
+impl Default for MigrationSpec {
+    fn default() -> Self {
+        let Migration { enabled, lock_seconds, status_seconds, mix: _ } = Migration::default();
+        Self { enabled, lock_seconds, status_seconds, mix: Vec::new() }
+    }
+}
+
+impl From<&MigrationSpec> for Migration {
+    fn from(spec: &MigrationSpec) -> Self {
+        let MigrationSpec { enabled, lock_seconds, status_seconds, mix } = spec;
+        let share = |MixShareSpec { example, share_percent }: &MixShareSpec| MixShare {
+            example: example.clone(),
+            share_percent: *share_percent,
+        };
+        Self {
+            enabled: *enabled,
+            lock_seconds: *lock_seconds,
+            status_seconds: *status_seconds,
+            mix: mix.iter().map(share).collect(),
+        }
+    }
 }
 
 fn default_refuse_after_ms() -> u32 {
@@ -220,9 +277,13 @@ fn default_recovery_seconds() -> u32 {
 }
 
 fn default_lock_seconds() -> u32 {
-    30
+    Migration::default().lock_seconds
+}
+
+fn default_status_seconds() -> u32 {
+    Migration::default().status_seconds
 }
 
 fn yes() -> bool {
-    true
+    Migration::default().enabled
 }

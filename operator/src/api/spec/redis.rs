@@ -102,8 +102,9 @@ impl Default for RedisSpec {
 #[x_kube(validation = Rule::new("self.kind == 'Persistent' || !has(self.storageClassName)")
     .message("storageClassName needs kind Persistent").field_path(".storageClassName"))]
 pub struct StorageSpec {
-    /// `Persistent` (default): a volume for each pod. `Ephemeral`: a folder on the pod's node; a shard
-    /// that loses all its pods at once loses its sessions and counters, never a password.
+    /// `Persistent` (default): a volume for each pod, deleted with the `AuthCluster`. `Ephemeral`: a folder on
+    /// the pod's node; a shard that loses all its pods at once loses its sessions and counters, never a
+    /// password.
     #[serde(default)]
     pub kind: StorageKind,
 

@@ -1,7 +1,9 @@
 //! From Kubernetes' objects to what decisions need of them. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use authcluster_contract::pepper::{self, KeyId};
+use k8s_openapi::ByteString;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ContainerStatus, Namespace, Node, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -125,8 +127,17 @@ pub fn secret_seen(secret: &Secret, uid: &str) -> SecretSeen {
         not_after: certificate.and_then(|pem| certificates::not_after(&pem.0).ok()),
         ca_sha256: sha256.get(AUTHORITY).cloned(),
         ours: is_owned(&secret.metadata, uid),
+        peppers: peppers(secret),
         sha256,
     }
+}
+
+/// Keys that a hasher would take for key ids, with values that it would take for peppers.
+fn peppers(secret: &Secret) -> BTreeSet<String> {
+    let is_pepper = |(key, value): &(&String, &ByteString)| {
+        key.parse::<KeyId>().is_ok() && pepper::decode(&value.0).is_ok()
+    };
+    secret.data.iter().flatten().filter(is_pepper).map(|(key, _)| key.clone()).collect()
 }
 
 /// SHA-256 in hexadecimal.

@@ -127,7 +127,7 @@ fn the_number_goes_to_the_deployment_to_the_scale_and_to_the_events() {
     let told: Vec<&str> = plan
         .events
         .iter()
-        .filter(|event| event.reason == "Scale")
+        .filter(|event| event.reason.to_string() == "Scale")
         .map(|event| event.note.as_str())
         .collect();
     assert_eq!(told, ["hashers from 3 to 6: 24000 of 24000 units/s are offered (100 %)"]);

@@ -7,6 +7,7 @@ use authcluster_contract::config::{
     Client, Clients, HasherConfig, Listen, PasswordPolicy, Peers, Redis, SessionEncryption,
     Sessions, Tls, Users,
 };
+use authcluster_contract::pepper::PepperFolder;
 
 use super::super::Validated;
 use super::super::names::{self, KEY_CA, KEY_CERTIFICATE, KEY_PRIVATE_KEY, REDIS_USER_HASHER};
@@ -28,16 +29,34 @@ pub(super) const FOLDER_PEER: &str = "peer";
 /// not one of the files below [`FOLDER`].
 pub(super) const FOLDER_SESSION_KEYS: &str = "/etc/authcluster-session-keys";
 
+/// Folder of the peppers: a whole Secret as well. A change of it rolls the pods, so that `Ready` says when all
+/// of them have a new key; they read it once.
+pub(super) const FOLDER_PEPPERS: &str = "/etc/authcluster-peppers";
+
+/// What the settings that hashers take over while they run are called, together with the callers.
+pub(super) fn live_version(wanted: &Validated, digests: &Digests) -> Result<String, NotReady> {
+    Ok(config(wanted).live().version(&clients_toml(wanted, digests)?))
+}
+
+/// What hashers take over only when they start, as one text to tell a change by.
+pub(super) fn at_start_toml(wanted: &Validated) -> Result<String, NotReady> {
+    written(&config(wanted).at_start())
+}
+
 /// `hasher.toml`, checked by the code that the hasher reads it with: a file that a hasher would refuse
 /// is refused here, before it stops a pod.
 pub(super) fn hasher_toml(wanted: &Validated) -> Result<String, NotReady> {
-    let refuse = |error: &dyn std::fmt::Display| NotReady::Unwritable {
-        what: "the hashers' file".to_owned(),
-        why: error.to_string(),
-    };
-    let text = config(wanted).to_toml().map_err(|error| refuse(&error))?;
-    HasherConfig::from_toml(&text).map_err(|error| refuse(&error))?;
+    let text = written(&config(wanted))?;
+    HasherConfig::from_toml(&text).map_err(unwritable)?;
     Ok(text)
+}
+
+fn written(config: &HasherConfig) -> Result<String, NotReady> {
+    config.to_toml().map_err(unwritable)
+}
+
+fn unwritable(error: impl std::fmt::Display) -> NotReady {
+    NotReady::Unwritable { what: "the hashers' file".to_owned(), why: error.to_string() }
 }
 
 fn config(wanted: &Validated) -> HasherConfig {
@@ -46,20 +65,26 @@ fn config(wanted: &Validated) -> HasherConfig {
         listen: Listen { api: listen(PORT_API), admin: listen(PORT_ADMIN) },
         tls: Some(tls(FOLDER_TLS)),
         clients_file: Some(path(FILE_CLIENTS)),
-        password: PasswordPolicy { argon2id: wanted.argon2id, legacy: wanted.legacy.clone() },
+        password: PasswordPolicy {
+            argon2id: wanted.argon2id,
+            legacy: wanted.legacy.clone(),
+            pepper: wanted.peppers.as_ref().map(|peppers| PepperFolder {
+                folder: FOLDER_PEPPERS.into(),
+                current: peppers.current,
+            }),
+        },
         // Each pool has its own number of threads, in its pods' environment.
         lanes: None,
         // Pods share their node's CPUs.
         pin_lanes: false,
         users: Users { key_file: Some(path(FILE_USER_KEY)), case: wanted.username_case },
         redis: Some(Redis {
-            seeds: names::redis_seeds(&wanted.name, &wanted.namespace, wanted.redis.shards),
             username: Some(REDIS_USER_HASHER.to_owned()),
             password_file: Some(path(FILE_REDIS_PASSWORD)),
-            tls: None,
             // One copy is enough: a failover takes the replica that is furthest. More would make a
             // critical write wait for every replica that is being replaced.
             acknowledgements: u32::from(wanted.redis.replicas_per_shard > 0),
+            ..Redis::at(names::redis_seeds(&wanted.name, &wanted.namespace, wanted.redis.shards))
         }),
         peers: Some(Peers {
             listen: listen(PORT_PEERS),
@@ -77,6 +102,7 @@ fn config(wanted: &Validated) -> HasherConfig {
             ..wanted.sessions.clone()
         },
         limits: wanted.limits.clone(),
+        migration: wanted.migration.clone(),
     }
 }
 

@@ -8,17 +8,17 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::super::Validated;
 use super::super::metadata::{self, Labels};
 use super::super::names::{
     self, KEY_CA, KEY_CERTIFICATE, KEY_CLIENTS, KEY_HASHER_CONFIG, KEY_PRIVATE_KEY, KEY_USER_KEY,
     REDIS_USER_HASHER,
 };
-use super::super::objects::{self, Digests, NotReady};
+use super::super::objects::{self, Digests, HOSTNAME, NotReady, ZONE};
 use super::super::validate::{Pool, SessionKeys};
-use super::super::{Validated, metadata::selector};
 use super::config::{
     FILE_CLIENTS, FILE_CONFIG, FILE_REDIS_PASSWORD, FILE_USER_KEY, FOLDER, FOLDER_PEER,
-    FOLDER_SESSION_KEYS, FOLDER_TLS, clients_toml, hasher_toml,
+    FOLDER_PEPPERS, FOLDER_SESSION_KEYS, FOLDER_TLS, at_start_toml, clients_toml,
 };
 use super::{PORT_NAME_ADMIN, PORT_NAME_API, PORT_NAME_PEERS};
 use crate::api::names::{ANNOTATION_CONFIG, CONTAINER_HASHER, PORT_ADMIN, PORT_API, PORT_PEERS};
@@ -35,6 +35,8 @@ const START_SECONDS: i32 = 60;
 const VOLUME_CONFIG: &str = "config";
 /// Name of the volume with the keys of sessions.
 const VOLUME_SESSION_KEYS: &str = "session-keys";
+/// Name of the volume with the peppers.
+const VOLUME_PEPPERS: &str = "peppers";
 /// Name of the volume for temporary files.
 const VOLUME_TMP: &str = "tmp";
 
@@ -43,18 +45,14 @@ pub(super) fn template(
     wanted: &Validated,
     pool: &Pool,
     labels: Labels,
-    selected: Labels,
+    selected: &Labels,
     digests: &Digests,
 ) -> Result<PodTemplateSpec, NotReady> {
     let annotations = [(ANNOTATION_CONFIG.to_owned(), checksum(wanted, digests)?)].into();
-    let spread = TopologySpreadConstraint {
-        max_skew: 1,
-        topology_key: "kubernetes.io/hostname".to_owned(),
-        // Nodes of different sizes: better two pods on one node than one pod less.
-        when_unsatisfiable: "ScheduleAnyway".to_owned(),
-        label_selector: Some(selector(selected)),
+    let spread = |topology_key: &str| TopologySpreadConstraint {
+        // Those of the old revision are about to go: where they are is nothing to keep away from.
         match_label_keys: Some(vec!["pod-template-hash".to_owned()]),
-        ..TopologySpreadConstraint::default()
+        ..objects::spread(topology_key, selected.clone())
     };
     let selector = &pool.node_selector;
     let spec = PodSpec {
@@ -63,7 +61,7 @@ pub(super) fn template(
         enable_service_links: Some(false),
         security_context: Some(objects::pod_security()),
         termination_grace_period_seconds: Some(TERMINATION_SECONDS),
-        topology_spread_constraints: Some(vec![spread]),
+        topology_spread_constraints: Some(vec![spread(HOSTNAME), spread(ZONE)]),
         node_selector: (!selector.is_empty()).then(|| selector.clone()),
         tolerations: (!pool.tolerations.is_empty()).then(|| pool.tolerations.clone()),
         containers: vec![container(wanted, pool)],
@@ -141,6 +139,7 @@ fn container(wanted: &Validated, pool: &Pool) -> Container {
                         .iter()
                         .map(|_| mount(VOLUME_SESSION_KEYS, FOLDER_SESSION_KEYS, true)),
                 )
+                .chain(wanted.peppers.iter().map(|_| mount(VOLUME_PEPPERS, FOLDER_PEPPERS, true)))
                 .collect(),
         ),
         ..Container::default()
@@ -195,16 +194,20 @@ fn volumes(wanted: &Validated) -> Vec<Volume> {
             ..Volume::default()
         },
     ];
-    volumes.extend(wanted.session_keys.as_ref().map(session_keys));
+    // A key of sessions that is added later appears in its volume without a restart.
+    let session_keys = wanted.session_keys.as_ref();
+    volumes.extend(session_keys.map(|keys| whole_secret(VOLUME_SESSION_KEYS, &keys.secret)));
+    let peppers = wanted.peppers.as_ref().map(|_| names::peppers(&wanted.name));
+    volumes.extend(peppers.map(|copy| whole_secret(VOLUME_PEPPERS, &copy)));
     volumes
 }
 
-/// A key that is added later appears in it without a restart.
-fn session_keys(keys: &SessionKeys) -> Volume {
+/// Every key of a Secret, as a file.
+fn whole_secret(name: &str, secret: &str) -> Volume {
     Volume {
-        name: VOLUME_SESSION_KEYS.to_owned(),
+        name: name.to_owned(),
         secret: Some(SecretVolumeSource {
-            secret_name: Some(keys.secret.clone()),
+            secret_name: Some(secret.to_owned()),
             default_mode: Some(0o440),
             ..SecretVolumeSource::default()
         }),
@@ -222,10 +225,13 @@ fn project_all(
     objects::project_secret(name, &items)
 }
 
-/// Digest of everything that a hasher reads at its start.
+/// Digest of everything that a hasher reads only when it starts, so that a change of it rolls the pods. What
+/// it takes over while it runs is not in it.
 fn checksum(wanted: &Validated, digests: &Digests) -> Result<String, NotReady> {
     let cluster = wanted.name.as_str();
-    let mut parts = vec![hasher_toml(wanted)?, clients_toml(wanted, digests)?];
+    // No pod starts before its callers' file can be written.
+    clients_toml(wanted, digests)?;
+    let mut parts = vec![at_start_toml(wanted)?];
     let mut add = |secret: String, keys: &[&str]| -> Result<(), NotReady> {
         for key in keys {
             parts.push(digests.of(&secret, key)?.to_owned());
@@ -238,6 +244,9 @@ fn checksum(wanted: &Validated, digests: &Digests) -> Result<String, NotReady> {
     add(names::redis_users(cluster), &[REDIS_USER_HASHER])?;
     if let Some(SessionKeys { secret, current }) = &wanted.session_keys {
         add(secret.clone(), &[current])?;
+    }
+    if let Some(peppers) = &wanted.peppers {
+        parts.extend(digests.of_copied_peppers(cluster, peppers)?);
     }
     Ok(objects::checksum(&parts))
 }

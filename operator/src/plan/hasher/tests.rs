@@ -3,18 +3,20 @@
 use std::net::IpAddr;
 
 use authcluster_contract::config::{
-    Backoff, Clients, HasherConfig, RateRule, RateScope, RoutingStrategy, Scope,
+    Backoff, Clients, HasherConfig, Migration, MixShare, RateRule, RateScope, RoutingStrategy,
+    Scope,
 };
 use authcluster_contract::cost::Argon2idPolicy;
 use authcluster_contract::formats::{Family, Legacy};
 use k8s_openapi::api::core::v1::{Container, PodSpec};
 
-use super::super::sample::{digest, digests, settings, wanted};
+use super::super::sample::{digest, digests, secrets, settings, wanted};
 use super::super::validate::{Settings, validate};
 use super::*;
+use crate::api::names::ANNOTATION_CONFIG;
 
 fn toml(wanted: &Validated) -> HasherConfig {
-    let data = config_map(wanted).unwrap().data.unwrap();
+    let data = config_map(wanted, &digests(wanted)).unwrap().data.unwrap();
     HasherConfig::from_toml(&data[KEY_HASHER_CONFIG]).unwrap()
 }
 
@@ -33,6 +35,7 @@ fn the_file_says_what_the_resource_says() {
     let said = toml(&wanted(
         "{password: {argon2id: {memoryMiB: 32, iterations: 3, parallelism: 2}}, \
          users: {case: Sensitive}, sessions: {idleTimeoutSeconds: 60}, \
+         migration: {lockSeconds: 20, mix: [{example: '$1$a$b', sharePercent: 70}]}, \
          routing: {strategy: WeightedRoundRobin, refuseAfterMs: 40, deadlineMs: 900}, \
          circuitBreaker: {failures: 7}, trustedHops: 2, \
          loginBackoff: {freeFailures: 3, knownPairDays: 7}, \
@@ -45,6 +48,9 @@ fn the_file_says_what_the_resource_says() {
     assert_eq!((said.routing.refuse_after_ms, said.routing.deadline_ms), (40, 900));
     assert_eq!(said.routing.strategy, RoutingStrategy::WeightedRoundRobin);
     assert_eq!((said.breaker.failures, said.breaker.recovery_seconds), (7, 60));
+    let share = MixShare { example: "$1$a$b".to_owned(), share_percent: 70 };
+    let migration = Migration { lock_seconds: 20, mix: vec![share], ..Migration::default() };
+    assert_eq!(said.migration, migration);
     let limits = &said.limits;
     assert_eq!((limits.trusted_hops, limits.known_pair_days), (2, 7));
     let backoff = Backoff { free_failures: 3, ..Backoff::default() };
@@ -109,8 +115,34 @@ fn callers_are_known_by_digests() {
     assert_eq!(web.scopes, [Scope::Hash, Scope::Login]);
     assert_eq!((web.units_per_second, app.units_per_second), (Some(500), None));
     assert_eq!(web.token_sha256, [digest("login-token-web/token")]);
-    assert_eq!((app.realm.as_str(), app.scopes.len()), ("default", 6));
+    assert_eq!((app.realm.as_str(), app.scopes.len()), ("default", 7));
     assert_eq!(app.token_sha256, [digest("theirs/bearer")]);
+}
+
+#[test]
+fn what_hashers_take_over_while_they_run_rolls_no_pod() {
+    let checksum = |spec: &str| {
+        let wanted = wanted(spec);
+        let digests = digests(&wanted);
+        let deployment = deployment(&wanted, &wanted.pools[0], &digests).unwrap();
+        let template = deployment.spec.unwrap().template.metadata.unwrap();
+        let checksum = template.annotations.unwrap()[ANNOTATION_CONFIG].clone();
+        (checksum, live_version(&wanted, &digests).unwrap())
+    };
+    let (at_start, live) = checksum("");
+    for spec in [
+        "{routing: {deadlineMs: 900}}",
+        "{circuitBreaker: {failures: 4}}",
+        "{rateLimits: [{scope: User, attempts: 5, periodSeconds: 60}]}",
+        "{clients: [{name: web, realm: other, scopes: [Login]}]}",
+    ] {
+        let (same, changed) = checksum(spec);
+        assert_eq!(same, at_start, "{spec}");
+        assert_ne!(changed, live, "{spec}");
+    }
+    let (changed, same) = checksum("{password: {argon2id: {iterations: 3}}}");
+    assert_ne!(changed, at_start);
+    assert_eq!(same, live);
 }
 
 #[test]
@@ -148,17 +180,24 @@ fn a_pod_has_time_to_start_and_to_end() {
 }
 
 #[test]
-fn pods_spread_and_a_roll_out_leaves_some() {
+fn pods_spread_and_a_roll_out_takes_none_before_its_successor_has_its_share() {
     let wanted = wanted("{hasher: {pools: [{name: a, replicas: 3}, {name: b}]}}");
     let of = |index: usize| {
         deployment(&wanted, &wanted.pools[index], &digests(&wanted)).unwrap().spec.unwrap()
     };
-    let rolling = |index| of(index).strategy.unwrap().rolling_update.unwrap();
-    assert_eq!(rolling(0).max_unavailable, Some(IntOrString::Int(1)));
-    assert_eq!(rolling(1).max_unavailable, Some(IntOrString::Int(0)), "the only pod stays");
-    let spread = of(0).template.spec.unwrap().topology_spread_constraints.unwrap();
-    assert_eq!(spread[0].topology_key, "kubernetes.io/hostname");
-    assert_eq!(spread[0].label_selector, Some(of(0).selector));
+    for index in 0..2 {
+        let rolling = of(index).strategy.unwrap().rolling_update.unwrap();
+        assert_eq!(rolling.max_unavailable, Some(IntOrString::Int(0)));
+        assert_eq!(rolling.max_surge, Some(IntOrString::String("25%".to_owned())));
+        assert_eq!(of(index).min_ready_seconds, Some(10), "the hashers' ramp");
+        let spread = of(index).template.spec.unwrap().topology_spread_constraints.unwrap();
+        let keys: Vec<&str> = spread.iter().map(|it| it.topology_key.as_str()).collect();
+        assert_eq!(keys, ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]);
+        for rule in spread {
+            assert_eq!(rule.when_unsatisfiable, "ScheduleAnyway");
+            assert_eq!(rule.label_selector, Some(of(index).selector));
+        }
+    }
     assert_eq!(of(0).replicas, Some(3));
 }
 
@@ -217,5 +256,59 @@ fn keys_of_sessions_are_mounted_whole_and_waited_for() {
         none.insert(name, key, &digest("x"));
     }
     assert!(deployment(&without, &without.pools[0], &none).is_err());
+    assert!(config_map(&without, &none).is_err());
     assert_eq!(pod_of("").volumes.unwrap().len(), 2);
+}
+
+#[test]
+fn peppers_are_mounted_whole_and_each_of_them_must_be_one() {
+    let spec = "{password: {pepperSecretRef: {name: peppers, currentKey: \"2026\"}}}";
+    let said = toml(&wanted(spec)).password.pepper.unwrap();
+    assert_eq!(said.current.unwrap().as_str(), "2026");
+    let pod = pod(spec);
+    let folder = said.folder.display().to_string();
+    let mounts = hasher_of(&pod).volume_mounts.clone().unwrap();
+    let mount = mounts.iter().find(|mount| mount.mount_path == folder).unwrap();
+    assert_eq!(mount.read_only, Some(true));
+    let volumes = pod.volumes.unwrap();
+    let volume = volumes.iter().find(|volume| volume.name == mount.name).unwrap();
+    let secret = volume.secret.as_ref().unwrap();
+    assert_eq!(
+        (secret.secret_name.as_deref(), &secret.items),
+        (Some("login-hasher-peppers"), &None)
+    );
+
+    let wanted = wanted(spec);
+    let checksum = |keys: &[(&str, &str)], peppers: &[&str]| {
+        let mut seen = secrets(&wanted);
+        let secret = seen.get_mut("peppers").unwrap();
+        let value = |(key, value): &(&str, &str)| ((*key).to_owned(), digest(value));
+        secret.sha256 = keys.iter().map(value).collect();
+        secret.peppers = peppers.iter().map(|key| (*key).to_owned()).collect();
+        let copy = secret.clone();
+        seen.insert("login-hasher-peppers".to_owned(), copy);
+        let digests = Digests::of_seen(&seen);
+        let made = deployment(&wanted, &wanted.pools[0], &digests);
+        assert_eq!(config_map(&wanted, &digests).is_ok(), made.is_ok());
+        let annotations =
+            |made: Deployment| made.spec.unwrap().template.metadata.unwrap().annotations.unwrap();
+        made.map(annotations).map_err(|error| error.to_string())
+    };
+    let one = checksum(&[("2026", "a")], &["2026"]).unwrap();
+    // Another key and another value roll the pods.
+    assert_ne!(checksum(&[("2026", "b")], &["2026"]).unwrap(), one);
+    let both = [("2026", "a"), ("2027", "b")];
+    assert_ne!(checksum(&both, &["2026", "2027"]).unwrap(), one);
+    let missing = checksum(&[("2025", "a")], &["2025"]).unwrap_err();
+    assert_eq!(missing, "Secret peppers is not there, or has no key 2026");
+    let broken = checksum(&both, &["2026"]).unwrap_err();
+    assert!(broken.starts_with("Secret peppers holds 2027, which is no pepper"), "{broken}");
+
+    // With none named, any that is there will do, and there must be one.
+    let spec = "{password: {pepperSecretRef: {name: peppers}}}";
+    let wanted = super::super::sample::wanted(spec);
+    assert_eq!(toml(&wanted).password.pepper.unwrap().current, None);
+    assert!(deployment(&wanted, &wanted.pools[0], &digests(&wanted)).is_ok());
+    let error = deployment(&wanted, &wanted.pools[0], &Digests::default()).unwrap_err();
+    assert!(config_map(&wanted, &Digests::default()).is_err(), "{error}");
 }

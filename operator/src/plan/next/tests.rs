@@ -223,6 +223,25 @@ fn a_name_that_someone_else_has_is_left_to_them() {
             again in 30000 ms
         "#]],
     );
+    // Nobody else's binding is replaced; it may be of a service that its owner needs.
+    check(
+        "",
+        |_, observed| {
+            let name = "login-binding-default";
+            observed.kubernetes.secrets.get_mut(name).unwrap().ours = false;
+            observed.kubernetes.owned.remove(&object(ObjectKind::Secret, name));
+            observed.kubernetes.foreign.insert(object(ObjectKind::Secret, name));
+        },
+        expect![[r#"
+            no objects
+            warning NameTaken: Secret login-binding-default exists and belongs to someone else: delete or rename it
+            Ready False NameTaken
+            Reconciling False NameTaken
+            Stalled True NameTaken
+            waiting for a person: Secret login-binding-default belongs to someone else
+            again in 30000 ms
+        "#]],
+    );
     // A Secret that a person has put there is used, and not taken for a clash.
     check(
         "",
@@ -251,6 +270,25 @@ fn a_caller_who_brings_no_token_keeps_the_hashers_as_they_are() {
             Stalled False Progressing
             waiting: Secret theirs is not there, or has no key token
             again in 1000 ms
+        "#]],
+    );
+}
+
+#[test]
+fn network_policies_that_are_not_wanted_are_deleted() {
+    check(
+        "",
+        |wanted, _| *wanted = super::super::sample::wanted("{networkPolicy: None}"),
+        expect![[r#"
+            delete NetworkPolicy login-hasher
+            delete NetworkPolicy login-redis
+            event Delete: deleting NetworkPolicy login-hasher, which nothing asks for
+            event Delete: deleting NetworkPolicy login-redis, which nothing asks for
+            Ready True AsSpecified
+            Reconciling False AsSpecified
+            Stalled False Progressing
+            nothing to do
+            again in 15000 ms
         "#]],
     );
 }
@@ -319,6 +357,8 @@ fn only_what_is_ours_and_holds_no_data_is_deleted() {
             let owned = &mut observed.kubernetes.owned;
             for (kind, name) in [
                 (ObjectKind::Secret, "login-token-old"),
+                (ObjectKind::Secret, "login-binding-old"),
+                (ObjectKind::Secret, "login-binding-default"),
                 (ObjectKind::Secret, "login-user-key"),
                 (ObjectKind::Secret, "login-something"),
                 (ObjectKind::StatefulSet, "login-redis-3"),
@@ -335,8 +375,10 @@ fn only_what_is_ours_and_holds_no_data_is_deleted() {
             foreign.insert(object(ObjectKind::Secret, "login-token-theirs"));
         },
         expect![[r#"
+            delete Secret login-binding-old
             delete Secret login-token-old
             delete Deployment login-hasher-old
+            event Delete: deleting Secret login-binding-old, which nothing asks for
             event Delete: deleting Secret login-token-old, which nothing asks for
             event Delete: deleting Deployment login-hasher-old, which nothing asks for
             Ready True AsSpecified

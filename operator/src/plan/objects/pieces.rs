@@ -4,18 +4,36 @@
 use k8s_openapi::api::core::v1::{
     Capabilities, ConfigMapProjection, ContainerPort, EnvVar, EnvVarSource, KeyToPath,
     ObjectFieldSelector, PodSecurityContext, ResourceRequirements, SeccompProfile,
-    SecretProjection, SecurityContext, ServicePort, VolumeProjection,
+    SecretProjection, SecurityContext, ServicePort, TopologySpreadConstraint, VolumeProjection,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use sha2::{Digest as _, Sha256};
 
+use super::super::metadata::{Labels, selector};
 use super::super::validate::ProgramResources;
 
 /// User and group of every container: nobody's on any distribution, and what distroless images call
 /// `nonroot`. Redis images bring a user of their own; one that holds for all keeps volumes readable
 /// when the image changes.
 const UID: i64 = 65532;
+
+/// Label of a node with its own name.
+pub(in crate::plan) const HOSTNAME: &str = "kubernetes.io/hostname";
+/// Label of a node with the zone that it may be lost with; where there are no zones it says nothing.
+pub(in crate::plan) const ZONE: &str = "topology.kubernetes.io/zone";
+
+/// Spreads the pods with these labels, where that can be had: better two pods on one node than one pod
+/// less.
+pub(in crate::plan) fn spread(topology_key: &str, selected: Labels) -> TopologySpreadConstraint {
+    TopologySpreadConstraint {
+        max_skew: 1,
+        topology_key: topology_key.to_owned(),
+        when_unsatisfiable: "ScheduleAnyway".to_owned(),
+        label_selector: Some(selector(selected)),
+        ..TopologySpreadConstraint::default()
+    }
+}
 
 /// What the restricted Pod Security Standard asks of a pod.
 pub(in crate::plan) fn pod_security() -> PodSecurityContext {

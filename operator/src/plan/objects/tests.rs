@@ -29,6 +29,7 @@ fn all(objects: &Objects) -> Vec<Value> {
         services,
         service_accounts,
         pod_disruption_budgets,
+        network_policies,
         stateful_sets,
         deployments,
     } = objects;
@@ -39,6 +40,7 @@ fn all(objects: &Objects) -> Vec<Value> {
     add(serde_json::to_value(services).unwrap());
     add(serde_json::to_value(service_accounts).unwrap());
     add(serde_json::to_value(pod_disruption_budgets).unwrap());
+    add(serde_json::to_value(network_policies).unwrap());
     add(serde_json::to_value(stateful_sets).unwrap());
     add(serde_json::to_value(deployments).unwrap());
     values
@@ -134,6 +136,7 @@ fn selectors_select_our_pods_and_hold_no_version() {
                 "Deployment" | "StatefulSet" | "PodDisruptionBudget" => {
                     &object["spec"]["selector"]["matchLabels"]
                 }
+                "NetworkPolicy" => &object["spec"]["podSelector"]["matchLabels"],
                 _ => continue,
             };
             let name = name(object);
@@ -246,9 +249,10 @@ fn pods_roll_when_what_they_read_changes_and_only_then() {
     spec("{password: {argon2id: {iterations: 3}}}", &[HASHER]);
     spec("{sessions: {idleTimeoutSeconds: 60}}", &[HASHER]);
     spec("{users: {case: Sensitive}}", &[HASHER]);
-    spec("{routing: {deadlineMs: 2000}}", &[HASHER]);
-    spec("{rateLimits: [{scope: User, attempts: 1, periodSeconds: 1}]}", &[HASHER]);
-    spec("{circuitBreaker: {failures: 7}}", &[HASHER]);
+    // Hashers take these over while they run.
+    spec("{routing: {deadlineMs: 2000}}", &[]);
+    spec("{rateLimits: [{scope: User, attempts: 1, periodSeconds: 1}]}", &[]);
+    spec("{circuitBreaker: {failures: 7}}", &[]);
     spec("{redis: {shards: 5}}", &[]);
     spec("{redis: {replicasPerShard: 2}}", &[]);
     spec("{redis: {config: {hz: \"20\"}}}", &REDIS);
@@ -264,7 +268,7 @@ fn pods_roll_when_what_they_read_changes_and_only_then() {
     secret("login-hasher-tls", "ca.crt", &[]);
     secret("login-peer-tls", "ca.crt", &[HASHER]);
     secret("login-user-key", "user-key", &[HASHER]);
-    secret("login-token-default", "token", &[HASHER]);
+    secret("login-token-default", "token", &[]);
     secret("login-ca", "tls.crt", &[]);
     secret("login-redis-users", "operator", &REDIS);
     secret("login-redis-users", "hasher", &[&[HASHER], REDIS.as_slice()].concat());

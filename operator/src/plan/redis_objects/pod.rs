@@ -4,14 +4,14 @@
 use k8s_openapi::api::core::v1::{
     Affinity, ConfigMapVolumeSource, Container, EmptyDirVolumeSource, ExecAction, KeyToPath,
     Lifecycle, LifecycleHandler, PodAffinityTerm, PodAntiAffinity, PodSpec, PodTemplateSpec, Probe,
-    SecretVolumeSource, TopologySpreadConstraint, Volume, VolumeMount,
+    SecretVolumeSource, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::super::Validated;
 use super::super::metadata::{self, Labels, selector, selector_labels};
 use super::super::names::{self, KEY_REDIS_CONFIG, REDIS_USERS};
-use super::super::objects::{self, Digests, NotReady};
+use super::super::objects::{self, Digests, HOSTNAME, NotReady, ZONE};
 use super::super::validate::ProgramResources;
 use super::{PORT_NAME_BUS, PORT_NAME_REDIS, config};
 use crate::api::names::{
@@ -30,8 +30,6 @@ const VOLUME_RUN: &str = "run";
 const AGENT: &str = "/agent/redis-agent";
 /// The agent within the operator's image.
 const AGENT_IN_IMAGE: &str = "/usr/bin/redis-agent";
-/// Label and topology of one pod a node.
-const HOSTNAME: &str = "kubernetes.io/hostname";
 /// Time from a pod's end being decided to it being killed, in seconds: a failover of up to five, and
 /// the last write to disk.
 const TERMINATION_SECONDS: i64 = 60;
@@ -44,17 +42,13 @@ pub(super) fn template(
     digests: &Digests,
 ) -> Result<PodTemplateSpec, NotReady> {
     let annotations = [(ANNOTATION_CONFIG.to_owned(), checksum(wanted, digests)?)].into();
+    let of_all = selector_labels(&wanted.name, COMPONENT_REDIS);
+    // Primaries of all shards over the nodes, and the members of each shard over the zones.
+    let spread = vec![objects::spread(HOSTNAME, of_all), objects::spread(ZONE, selected.clone())];
     let apart = PodAffinityTerm {
         label_selector: Some(selector(selected)),
         topology_key: HOSTNAME.to_owned(),
         ..PodAffinityTerm::default()
-    };
-    let spread = TopologySpreadConstraint {
-        max_skew: 1,
-        topology_key: HOSTNAME.to_owned(),
-        when_unsatisfiable: "ScheduleAnyway".to_owned(),
-        label_selector: Some(selector(selector_labels(&wanted.name, COMPONENT_REDIS))),
-        ..TopologySpreadConstraint::default()
     };
     let spec = PodSpec {
         service_account_name: Some(names::redis(&wanted.name)),
@@ -71,7 +65,7 @@ pub(super) fn template(
             }),
             ..Affinity::default()
         }),
-        topology_spread_constraints: Some(vec![spread]),
+        topology_spread_constraints: Some(spread),
         init_containers: Some(vec![agent_container(wanted)]),
         containers: vec![redis_container(wanted)],
         volumes: Some(volumes(wanted)),

@@ -3,6 +3,7 @@
 use k8s_openapi::api::apps::v1::StatefulSetSpec;
 use k8s_openapi::api::core::v1::{Container, PodSpec};
 
+use super::super::objects::{HOSTNAME, ZONE};
 use super::super::sample::{digests, wanted};
 use super::*;
 
@@ -39,11 +40,14 @@ fn a_copy_is_never_on_its_primarys_node() {
     let rules = spec.affinity.unwrap().pod_anti_affinity.unwrap();
     let apart = rules.required_during_scheduling_ignored_during_execution.unwrap();
     assert_eq!(apart[0].topology_key, "kubernetes.io/hostname");
-    assert_eq!(apart[0].label_selector, Some(set.selector), "of this shard alone");
-    let spread = &spec.topology_spread_constraints.unwrap()[0];
-    assert_eq!(spread.when_unsatisfiable, "ScheduleAnyway");
-    let of_all = spread.label_selector.clone().unwrap().match_labels.unwrap();
+    assert_eq!(apart[0].label_selector, Some(set.selector.clone()), "of this shard alone");
+    let spread = spec.topology_spread_constraints.unwrap();
+    let [nodes, zones] = spread.as_slice() else { panic!("{spread:?}") };
+    assert_eq!((nodes.topology_key.as_str(), zones.topology_key.as_str()), (HOSTNAME, ZONE));
+    assert!(spread.iter().all(|rule| rule.when_unsatisfiable == "ScheduleAnyway"));
+    let of_all = nodes.label_selector.clone().unwrap().match_labels.unwrap();
     assert!(!of_all.contains_key(LABEL_SHARD), "primaries of all shards spread");
+    assert_eq!(zones.label_selector, Some(set.selector), "a zone takes no whole shard");
 }
 
 #[test]

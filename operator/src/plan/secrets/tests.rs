@@ -86,10 +86,14 @@ fn a_leaf_follows_its_authority() {
 
 #[test]
 fn what_someone_else_put_there_is_theirs_to_renew() {
-    let theirs: fn(&mut BTreeMap<String, SecretSeen>) =
-        |seen| seen.values_mut().for_each(|secret| secret.ours = false);
-    check(0, theirs, &[]);
-    check(100_000, theirs, &[]);
+    let theirs: fn(&mut BTreeMap<String, SecretSeen>) = |seen| {
+        seen.retain(|name, _| !name.contains("binding"));
+        seen.remove("login-hasher-tls");
+        seen.values_mut().for_each(|secret| secret.ours = false);
+    };
+    let missing = ["login-hasher-tls Missing"];
+    check(0, theirs, &missing);
+    check(100_000, theirs, &missing);
     check(
         100_000,
         |seen| of(seen, "login-ca").ours = false,
@@ -128,4 +132,66 @@ fn each_says_what_goes_into_it_and_whose_it_is() {
     let peer = leaf(&["hasher.login.shop.authcluster.dev"], true);
     let rest = [SecretKind::RedisUsers, SecretKind::UserKey, SecretKind::ClientToken];
     assert_eq!(kinds, [&[ca, leaf(&api, false), peer], rest.as_slice()].concat());
+}
+
+/// Values of the Secret of peppers and of the hashers' copy, as `key=value ...`, and what becomes of the copy: the
+/// keys that it is to have, or why it is left alone.
+#[track_caller]
+fn check_peppers(source: &str, copy: Option<&str>, expect: &str) {
+    let wanted = wanted("{password: {pepperSecretRef: {name: theirs, currentKey: \"2026\"}}}");
+    let values = |text: &str| -> BTreeMap<String, String> {
+        let pairs = text.split_whitespace().map(|pair| pair.split_once('=').unwrap());
+        pairs.map(|(key, value)| (key.to_owned(), digest(value))).collect()
+    };
+    let mut seen = secrets(&wanted);
+    let theirs = of(&mut seen, "theirs");
+    theirs.sha256 = values(source);
+    theirs.peppers = theirs.sha256.keys().cloned().collect();
+    seen.remove("login-hasher-peppers");
+    if let Some(copy) = copy {
+        let copy = SecretSeen { sha256: values(copy), ours: true, ..SecretSeen::default() };
+        seen.insert("login-hasher-peppers".to_owned(), copy);
+    }
+    let made = plan_secrets(&wanted, &seen, now());
+    let said = made.into_iter().map(|secret| match secret.kind {
+        SecretKind::Peppers(values) => {
+            assert_eq!(secret.metadata.name.as_deref(), Some("login-hasher-peppers"));
+            assert!(values.iter().all(|(key, from)| (&from.key, &*from.secret) == (key, "theirs")));
+            let keys: Vec<String> = values.into_keys().collect();
+            format!("{:?} {}", secret.reason, keys.join(" "))
+        }
+        other => panic!("{other:?}"),
+    });
+    let peppers = wanted.peppers.as_ref().unwrap();
+    let digests = Digests::of_seen(&seen);
+    let refused = digests.of_peppers("login", peppers).err().map(|error| error.to_string());
+    assert_eq!(said.chain(refused).collect::<String>(), expect);
+}
+
+#[test]
+fn the_copy_of_the_peppers_follows_their_keys_and_keeps_their_values() {
+    check_peppers("2026=a", None, "Missing 2026");
+    check_peppers("2026=a", Some("2026=a"), "");
+    check_peppers("2025=b 2026=a", Some("2026=a"), "Due 2025 2026");
+    check_peppers("2026=a", Some("2025=b 2026=a"), "Due 2026");
+    let changed = "Secret theirs has another value for 2025 than the hashers, and hashes that were made with it \
+                   would match nobody: put the old value back, and give the new one a key id of its own";
+    check_peppers("2025=c 2026=a", Some("2025=b 2026=a"), changed);
+    // Nor does any other key get in meanwhile.
+    check_peppers("2025=c 2026=a 2027=d", Some("2025=b 2026=a"), changed);
+    check_peppers("2025=b", Some("2025=b"), "Secret theirs is not there, or has no key 2026");
+    // Once it was away, a key is free.
+    check_peppers("2025=c 2026=a", Some("2026=a"), "Due 2025 2026");
+}
+
+#[test]
+fn someone_elses_secret_in_the_place_of_the_copy_is_in_the_way_and_no_record() {
+    let wanted = wanted("{password: {pepperSecretRef: {name: theirs, currentKey: \"2026\"}}}");
+    let mut seen = secrets(&wanted);
+    let copy = of(&mut seen, "login-hasher-peppers");
+    copy.sha256.insert("2026".to_owned(), digest("theirs"));
+    copy.ours = false;
+    let made = plan_secrets(&wanted, &seen, now());
+    let said = made.iter().map(|it| (it.metadata.name.as_deref().unwrap(), it.reason));
+    assert_eq!(said.collect::<Vec<_>>(), [("login-hasher-peppers", MissingReason::Missing)]);
 }

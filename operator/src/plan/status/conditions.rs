@@ -71,10 +71,10 @@ pub(super) fn write_conditions<const N: usize>(
 
 /// Where a condition stands among the others; unknown ones come last.
 fn place(type_: &str) -> usize {
-    ConditionType::ALL.iter().position(|kind| kind.to_string() == type_).unwrap_or(usize::MAX)
+    ConditionType::ALL.iter().position(|kind| kind.name() == type_).unwrap_or(usize::MAX)
 }
 
-fn cut(mut message: String) -> String {
+pub(super) fn cut(mut message: String) -> String {
     if message.len() > MESSAGE_BYTES_MAX {
         let end = message.floor_char_boundary(MESSAGE_BYTES_MAX);
         message.truncate(end);

@@ -60,6 +60,9 @@ fn all_is_well() {
           3,
           "app.kubernetes.io/component=hasher,app.kubernetes.io/instance=login,app.kubernetes.io/name=authcluster",
           {
+            "name": "login-binding-default"
+          },
+          {
             "ready": "3/3",
             "capacityUnitsPerSecond": 24000,
             "utilizationPercent": 0,
@@ -76,6 +79,7 @@ fn all_is_well() {
             status.observed_generation,
             status.replicas,
             &status.selector,
+            &status.binding,
             &status.hashers,
             &status.redis,
         ))
@@ -83,7 +87,8 @@ fn all_is_well() {
     );
     assert!(status.conditions.iter().all(|it| it.observed_generation == Some(7)));
     let types: Vec<&str> = status.conditions.iter().map(|it| it.type_.as_str()).collect();
-    assert_eq!(types, ConditionType::ALL.map(|kind| kind.to_string()));
+    let all: Vec<&str> = ConditionType::ALL.iter().map(|kind| kind.name()).collect();
+    assert_eq!(types, all);
 }
 
 #[test]
@@ -190,6 +195,29 @@ fn a_rollout_is_over_when_none_but_new_pods_are_left() {
         HasherAvailable False Progressing: 3 of 3 hashers serve, some of an older revision
         waiting: 3 of 3 hashers serve, some of an older revision"#]],
     );
+}
+
+#[test]
+fn changed_settings_are_ready_when_every_hasher_goes_by_them() {
+    let stale = |_: &Validated, observed: &mut Observed| {
+        let Known::Known(nodes) = &mut observed.nodes else { unreachable!() };
+        let node = "login-hasher-1".parse().unwrap();
+        nodes.get_mut(&node).unwrap().config = "before".to_owned();
+    };
+    check(
+        stale,
+        expect![[r#"
+        Ready False SettingsPending: waiting: these hashers have not taken over changed settings yet, which Kubernetes hands them within some 90 s: login-hasher-1
+        Reconciling True Progressing: waiting: these hashers have not taken over changed settings yet, which Kubernetes hands them within some 90 s: login-hasher-1
+        HasherAvailable False SettingsPending: these hashers have not taken over changed settings yet, which Kubernetes hands them within some 90 s: login-hasher-1
+        waiting: these hashers have not taken over changed settings yet, which Kubernetes hands them within some 90 s: login-hasher-1"#]],
+    );
+    // One that is on its way out may go by what it likes.
+    let leaving = |wanted: &Validated, observed: &mut Observed| {
+        stale(wanted, observed);
+        observed.kubernetes.hasher_pods.get_mut("login-hasher-1").unwrap().terminating = true;
+    };
+    assert!(!said(&status_of("", leaving)).contains("SettingsPending"));
 }
 
 #[test]
@@ -302,15 +330,16 @@ fn what_failed_before_is_said_until_it_works() {
 
 #[test]
 fn fields_without_behaviour_are_said() {
-    let status = status_of("{tls: {apiSecretRef: {name: a}}, migration: {}}", |_, _| {});
+    let status = status_of("{tls: {apiSecretRef: {name: a}}}", |_, _| {});
     let text = said(&status);
     let expect = "FeaturesPending True FieldsNotImplemented: this version does not carry out yet: \
-                  spec.migration, spec.tls\n";
+                  spec.tls\n";
     assert!(text.contains(expect), "{text}");
     assert!(text.starts_with("Ready True AsSpecified"), "{text}");
-    let wanted = wanted("{migration: {}}");
+    let wanted = wanted("{tls: {apiSecretRef: {name: a}}}");
     let events = next(&wanted, &world(&wanted), now()).events;
-    let warned = |event: &EventNote| event.warning && event.reason == "FieldsNotImplemented";
+    let warned =
+        |event: &EventNote| event.warning && event.reason.to_string() == "FieldsNotImplemented";
     assert!(events.iter().any(warned), "{events:?}");
 }
 
@@ -350,6 +379,7 @@ fn figures_are_said_again_after_a_change_of_a_tenth_and_thirty_seconds() {
             redis: Known::Unknown("not asked".to_owned()),
             capacity: CapacityState::Pushed,
             capacity_total,
+            settings: None,
         };
         let first = plan_status(&wanted, &observed, &picture(Some(before)), now());
         observed.previous = Some(first);

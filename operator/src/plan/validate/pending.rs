@@ -12,8 +12,6 @@ pub(super) fn pending(spec: &AuthClusterSpec) -> Vec<String> {
             paths.push(path.to_owned());
         }
     };
-    add(spec.password.pepper_secret_ref.is_some(), "spec.password.pepperSecretRef");
-    add(spec.migration.is_some(), "spec.migration");
     add(spec.tls.is_some(), "spec.tls");
     paths
 }

@@ -43,7 +43,7 @@ fn an_empty_spec_is_complete() {
     assert_eq!(wanted.pending, Vec::<String>::new());
     let [caller] = wanted.callers.as_slice() else { panic!("one caller") };
     assert_eq!((caller.name.as_str(), caller.secret.as_str()), ("default", "login-token-default"));
-    assert_eq!((caller.key.as_str(), caller.generated, caller.scopes.len()), ("token", true, 6));
+    assert_eq!((caller.key.as_str(), caller.generated, caller.scopes.len()), ("token", true, 7));
     assert_eq!(wanted.listen_ip.to_string(), "0.0.0.0");
     let ipv6 = Settings { ipv6: true, ..settings() };
     assert_eq!(validate(&cluster(""), &ipv6).unwrap().listen_ip.to_string(), "::");
@@ -145,6 +145,18 @@ fn what_does_not_fit_is_refused_with_the_sum() {
     refused(
         "{redis: {resources: {requests: {cpu: 2}, limits: {cpu: 1}}}}",
         expect!["spec.redis.resources: requests.cpu is above limits.cpu, 1"],
+    );
+}
+
+/// A pool that says nothing has what all have, and a policy that grows outgrows what was given.
+#[test]
+fn a_pool_is_refused_for_what_it_has_from_all() {
+    refused(
+        "{hasher: {resources: {requests: {cpu: 4, memory: 256Mi}}, pools: [{name: a}]}, \
+         password: {argon2id: {memoryMiB: 64}}}",
+        expect![
+            "spec.hasher.resources.requests.memory is 256Mi: 4 hashing threads (one for each whole CPU requested) x 64 MiB (spec.password.argon2id.memoryMiB) + 64 MiB = 320 MiB are needed"
+        ],
     );
 }
 
@@ -331,6 +343,12 @@ fn limits_make_sense() {
         "{rateLimits: [{scope: User, attempts: 1, periodSeconds: 0}]}",
         expect![["spec.rateLimits[0].periodSeconds is 0, and must be between 1 and 86400"]],
     );
+    refused(
+        "{password: {pepperSecretRef: {name: a, currentKey: of-last-year}}}",
+        expect![[
+            "spec.password.pepperSecretRef.currentKey: a pepper's key id is 1 to 8 of A-Z, a-z, 0-9, '.', '_' and '-', and does not begin with a '.'"
+        ]],
+    );
     let rule = |attempts| format!("{{scope: User, attempts: {attempts}, periodSeconds: 60}}");
     refused(
         &format!("{{rateLimits: [{}, {}]}}", rule(1), rule(2)),
@@ -343,14 +361,29 @@ fn fields_without_behaviour_are_named() {
     let check = |spec: &str, expect: &[&str]| assert_eq!(wanted(spec).pending, expect, "{spec}");
     check("{hasher: {autoscaling: {maxReplicas: 5}}}", &[]);
     check("{password: {legacy: {}}}", &[]);
-    check(
-        "{password: {pepperSecretRef: {name: a, currentKey: b}}}",
-        &["spec.password.pepperSecretRef"],
-    );
+    check("{password: {pepperSecretRef: {name: a, currentKey: b}}}", &[]);
     check("{routing: {strategy: LeastLoaded}, circuitBreaker: {}}", &[]);
     check("{rateLimits: [{scope: User, attempts: 1, periodSeconds: 1}]}", &[]);
-    check("{migration: {}}", &["spec.migration"]);
+    check("{migration: {}}", &[]);
     check("{tls: {apiSecretRef: {name: a}}}", &["spec.tls"]);
+}
+
+#[test]
+fn migration_makes_sense() {
+    assert_eq!(wanted("").migration, Migration::default());
+    assert_eq!(wanted("{migration: {}}").migration, Migration::default());
+    refused(
+        "{migration: {lockSeconds: 700}}",
+        expect![["spec.migration.lockSeconds is 700, and must be between 5 and 600"]],
+    );
+    refused(
+        "{migration: {lockSeconds: 60, statusSeconds: 30}}",
+        expect![["spec.migration.statusSeconds is 30, and must be between 60 and 2592000"]],
+    );
+    refused(
+        "{migration: {mix: [{example: a, sharePercent: 60}, {example: b, sharePercent: 60}]}}",
+        expect![["spec.migration.mix: 120 percent are more than there are"]],
+    );
 }
 
 #[test]

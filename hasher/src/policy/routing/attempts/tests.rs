@@ -44,6 +44,9 @@ fn refusals_end_with_the_least_bad() {
     check("a b c", "60 90 ok", "ask a, ask b, insist a");
     check("a b c", "90 60 ok", "ask a, ask b, insist b");
     check("a b c", "60 60 ok", "ask a, ask b, insist a");
+    check("a b c", "80 60 ok", "ask a, ask b, insist a");
+    check("a b c", "81 60 ok", "ask a, ask b, insist b");
+    check("a b c", "10 0 ok", "ask a, ask b, insist a");
     check("a", "60 ok", "ask a, insist a");
 }
 
@@ -51,9 +54,10 @@ fn refusals_end_with_the_least_bad() {
 fn this_pods_own_lanes_are_among_the_least_bad() {
     check_own("a b c", Some(0), "ok", "ask a");
     check_own("a b c", Some(0), "60 90", "ask a, ask b, here");
-    check_own("a b c", Some(59), "60 90", "ask a, ask b, here");
-    // Of two that are as long, the one with the user's other requests.
-    check_own("a b c", Some(60), "60 90 ok", "ask a, ask b, insist a");
+    check_own("a b c", Some(39), "60 90", "ask a, ask b, here");
+    // The user's home is worth 20 ms, and of two that are as long it is that.
+    check_own("a b c", Some(40), "60 90 ok", "ask a, ask b, insist a");
+    check_own("a b c", Some(59), "90 60", "ask a, ask b, here");
     check_own("a", Some(200), "60 ok", "ask a, insist a");
 }
 

@@ -1,6 +1,6 @@
 //! Traces in milliseconds: `+@0` a connection is made, `-@0` a try to make one fails, `x1@0`
 //! connection 1 is lost, `a@0` an answer, `t1:5@160` a call sent over connection 1 at 5 runs out of
-//! time at 160, `?@0` a caller comes. Shown is what happens to each.
+//! time at 160, `?@0` a caller comes, `h@0` it is asked whether there may have been a hand-over. Shown is what happens to each.
 
 use expect_test::{Expect, expect};
 
@@ -21,6 +21,7 @@ fn check(trace: &str, expect: Expect) {
             ("+", _) => seen.push(format!("{at} is {}", breaker.mended(now).0)),
             ("-", _) => breaker.not_mended(now),
             ("a", _) => breaker.answered(now),
+            ("h", _) => seen.push(format!("{at} {}", breaker.broke_lately(now))),
             ("x", line) if breaker.lost(number(line), now) => seen.push(format!("{at} breaks")),
             ("x", _) => {}
             ("t", call) => {
@@ -60,6 +61,15 @@ fn a_lost_connection_is_waited_for_once_and_together() {
     check("+@0 x1@100 -@101 ?@101", expect!["0 is 1, 100 breaks, 101 refuse"]);
     // Calls of the old connection say nothing of the new one.
     check("+@0 x1@10 +@12 x1@13 t1:5@160 ?@160", expect!["0 is 1, 10 breaks, 12 is 2, 160 pass 2"]);
+}
+
+#[test]
+fn a_primary_that_just_broke_may_have_handed_over() {
+    check("h@0 h@199 h@200", expect!["0 true, 199 true, 200 false"]);
+    check(
+        "+@0 h@0 x1@100 -@101 h@299 h@300 +@400 h@400",
+        expect!["0 is 1, 0 false, 100 breaks, 299 true, 300 false, 400 is 2, 400 false"],
+    );
 }
 
 #[test]

@@ -25,9 +25,10 @@ pub fn reserve(rates: &[Rate]) -> Vec<String> {
 
 /// Arguments of [`REFUND_RATE`].
 #[must_use]
-pub fn refund(rates: &[Rate], amounts_us: &[i64]) -> Vec<String> {
-    let each = rates.iter().zip(amounts_us);
-    each.flat_map(|(rate, amount)| of_rate(*rate).into_iter().chain([amount.to_string()])).collect()
+pub fn refund(rates: &[Rate], charge: &Reserved) -> Vec<String> {
+    let each = rates.iter().zip(&charge.left_us);
+    let each = each.flat_map(|(rate, left)| of_rate(*rate).into_iter().chain([left.to_string()]));
+    std::iter::once(charge.at_us.to_string()).chain(each).collect()
 }
 
 fn of_rate(rate: Rate) -> [String; 3] {
@@ -61,11 +62,11 @@ pub fn settle(address: Option<&str>, rules: &Rules, settled: Settled) -> Vec<Str
 /// What the script never answers.
 pub fn reserved(answer: Value, rates: usize) -> Result<Reserved, ParsingError> {
     let answer: Vec<i64> = from_redis_value(answer)?;
-    match answer.split_first() {
-        Some((admitted, left_us)) if left_us.len() == rates => {
-            Ok(Reserved { admitted: *admitted == 1, left_us: left_us.to_vec() })
+    match answer.as_slice() {
+        [admitted, at_us, left_us @ ..] if left_us.len() == rates => {
+            Ok(Reserved { admitted: *admitted == 1, at_us: *at_us, left_us: left_us.to_vec() })
         }
-        Some(_) | None => Err("one number for each rate, and one before".into()),
+        _ => Err("one number for each rate, and two before".into()),
     }
 }
 

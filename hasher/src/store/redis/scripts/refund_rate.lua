@@ -1,7 +1,9 @@
--- Gives back what is left of an attempt; what is not there stays so. KEYS: the rates.
--- ARGV for each rate: its field, the interval, a full bucket and the amount, all in microseconds.
--- The twin is `policy::gcra::refund`.
+-- Gives back what is left of an attempt; what is not there stays so. KEYS: the rates. ARGV: when it was
+-- charged, as `reserve_rate` answered, and for each rate its field, the interval, a full bucket, and the
+-- time until the bucket was empty that it answered, all in microseconds. The twin is
+-- `policy::gcra::refund`.
 local now = now_us()
+local elapsed = math.max(0, now - tonumber(ARGV[1]))
 local over = {}
 local arrivals, kept = {}, redis.call('HGETALL', KEYS[1])
 if #kept == 0 then
@@ -13,9 +15,9 @@ for i = 1, #kept, 2 do
     return redis.error_reply('CORRUPT a rate that is no number')
   end
 end
-for i = 1, #ARGV, 4 do
+for i = 2, #ARGV, 4 do
   local interval, full = tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
-  local amount = math.max(0, math.min(tonumber(ARGV[i + 3]), interval))
+  local amount = math.max(0, math.min(tonumber(ARGV[i + 3]) - elapsed, interval))
   local left = math.max(0, math.min((arrivals[ARGV[i]] or now) - now, full)) - amount
   if left > 0 then
     arrivals[ARGV[i]] = now + left

@@ -25,11 +25,9 @@ fn a_seed_is_a_host_and_a_port() {
 #[test]
 fn a_missing_password_is_said_before_the_pod_starts() {
     let redis = |username: Option<&str>, file: &str| Redis {
-        seeds: vec!["localhost:6379".to_owned()],
         username: username.map(str::to_owned),
         password_file: Some(file.into()),
-        tls: None,
-        acknowledgements: 1,
+        ..Redis::at(vec!["localhost:6379".to_owned()])
     };
     let error = Settings::of(&redis(None, "/nowhere")).unwrap_err();
     assert!(matches!(error, SettingsError::NoUsername));
@@ -42,11 +40,9 @@ fn nothing_shows_the_password() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "hunter2\n").unwrap();
     let settings = Settings::of(&Redis {
-        seeds: vec!["localhost:6379".to_owned()],
         username: Some("hasher".to_owned()),
         password_file: Some(file.path().into()),
-        tls: None,
-        acknowledgements: 1,
+        ..Redis::at(vec!["localhost:6379".to_owned()])
     })
     .unwrap();
     assert_eq!(settings.password().unwrap().unwrap().as_str(), "hunter2");
@@ -57,11 +53,8 @@ fn nothing_shows_the_password() {
 #[test]
 fn an_authority_is_checked_before_the_pod_starts() {
     let redis = |file: &Path| Redis {
-        seeds: vec!["localhost:6379".to_owned()],
-        username: None,
-        password_file: None,
         tls: Some(RedisTls { ca_file: file.into() }),
-        acknowledgements: 1,
+        ..Redis::at(vec!["localhost:6379".to_owned()])
     };
     let error = Settings::of(&redis("/nowhere".as_ref())).unwrap_err();
     assert_eq!(error.to_string(), "cannot read redis.tls.ca_file /nowhere");
@@ -72,4 +65,22 @@ fn an_authority_is_checked_before_the_pod_starts() {
     let made = rcgen::CertificateParams::default().self_signed(&key).unwrap();
     std::fs::write(file.path(), made.pem()).unwrap();
     assert!(Settings::of(&redis(file.path())).is_ok());
+}
+
+#[test]
+fn a_call_has_time_for_an_answer_and_for_replicas() {
+    let settings = |call_timeout_ms| {
+        let at = Redis::at(vec!["localhost:6379".to_owned()]);
+        Settings::of(&Redis { call_timeout_ms, ..at })
+    };
+    let check = |call_timeout_ms, expect: [u64; 3]| {
+        let Bounds { call, response, replication } = settings(call_timeout_ms).unwrap().bounds;
+        assert_eq!([call, response, replication], expect.map(Duration::from_millis));
+    };
+    check(500, [500, 150, 250]);
+    check(50, [50, 15, 25]);
+    for odd in [0, 49, 60_001] {
+        let error = settings(odd).unwrap_err().to_string();
+        assert_eq!(error, format!("redis.call_timeout_ms: {odd} is not from 50 to 60000"));
+    }
 }

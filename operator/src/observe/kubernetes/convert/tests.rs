@@ -1,5 +1,6 @@
 //! Kubernetes' objects as a person would write them, and what decisions see of them.
 
+use k8s_openapi::ByteString;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod, Secret};
 use serde::de::DeserializeOwned;
@@ -81,7 +82,7 @@ fn a_secret_is_seen_by_digests_without_the_white_space_at_its_end() {
         let mut secret: Secret = from(json!({"metadata": {"ownerReferences": [
             {"apiVersion": "v", "kind": "k", "name": "n", "uid": "ours"},
         ]}}));
-        let bytes = k8s_openapi::ByteString(text.to_vec());
+        let bytes = ByteString(text.to_vec());
         secret.data = Some([("token".to_owned(), bytes)].into());
         secret_seen(&secret, uid)
     };
@@ -114,4 +115,13 @@ fn a_namespace_terminates_by_phase_or_by_deletion() {
     check(json!({"metadata": {}, "status": {"phase": "Active"}}), false);
     check(json!({"metadata": {}, "status": {"phase": "Terminating"}}), true);
     check(json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}), true);
+}
+
+#[test]
+fn what_a_hasher_would_refuse_is_no_pepper() {
+    let pepper = "cGVwcGVyIHBlcHBlciBwZXBwZXI=\n";
+    let values = [("2026", pepper), ("of-last-year", pepper), ("2025", "c2hvcnQ="), ("2024", "?")];
+    let data = values.map(|(key, value)| (key.to_owned(), ByteString(value.into())));
+    let secret = Secret { data: Some(data.into()), ..Secret::default() };
+    assert_eq!(secret_seen(&secret, "uid").peppers, ["2026".to_owned()].into());
 }

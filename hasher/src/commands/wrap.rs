@@ -1,0 +1,168 @@
+//! `hasher wrap`: Argon2id around every old hash of a user table, row by row, as it can be.
+//!
+//! Killed at any point and started again it goes on, and the file in the end is that of a run that was never
+//! killed (`run`). A row that cannot be wrapped is kept with its error code, and never ends the run.
+
+mod plan;
+mod progress;
+mod run;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::Path;
+
+use anyhow::Context as _;
+use authcluster_contract::http::Code;
+
+use self::progress::Progress;
+use self::run::Run;
+use super::rows::{Answer, ENCODED, Fields, Lines, OUTCOME, Pipeline};
+use crate::args::WrapArgs;
+use crate::error::ApiError;
+use crate::formats::argon2::Salt;
+use crate::formats::{Bounds, FormatError, NotWrappable, Stored, Wrappable};
+use crate::policy::rehash::Policy;
+use crate::start::default_lanes;
+use crate::work::{Job, Outcome};
+
+/// Field with the hash that is replaced.
+const REPLACES: &str = "replaces";
+
+/// Field with the line of a row that could not be read, and whose fields are not known.
+const LINE: &str = "line";
+
+/// What [`OUTCOME`] says of a row that is wrapped.
+const WRAPPED: &str = "wrapped";
+
+/// Why a row is not wrapped.
+#[derive(Debug, thiserror::Error)]
+enum RowError {
+    /// No object with one text `encoded`.
+    #[error("it is no JSON object with one text `encoded`")]
+    Malformed,
+    /// Its hash cannot be read.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// Its hash cannot be wrapped.
+    #[error(transparent)]
+    Wrap(#[from] NotWrappable),
+}
+
+impl RowError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Malformed => Code::MalformedRequest,
+            Self::Format(error) => ApiError::from(*error).code(),
+            Self::Wrap(error) => ApiError::from(*error).code(),
+        }
+    }
+}
+
+/// A row on its way.
+struct Row {
+    fields: Fields,
+    old: String,
+    /// Bytes of the input up to its end.
+    end: u64,
+}
+
+/// `hasher wrap`.
+///
+/// # Errors
+/// Files that cannot be read or written, that are of another run, or a policy out of bounds.
+pub fn wrap(args: &WrapArgs) -> anyhow::Result<()> {
+    let (policy, bounds) = super::policy(&args.policy)?;
+    let lanes = args.lanes.unwrap_or_else(default_lanes);
+    let input = File::open(&args.input).with_context(|| args.input.display().to_string())?;
+    let input_bytes = input.metadata()?.len();
+    let mut lines = Lines::new(BufReader::new(input));
+    let Some(output) = &args.output else {
+        return plan::say(&mut lines, &policy, &bounds, lanes);
+    };
+    let run = Run::open(output, &policy, &mut lines)
+        .with_context(|| format!("{} into {}", args.input.display(), output.display()))?;
+    let progress = Progress::new(input_bytes, run.input_done);
+    let counts = work(run, &mut lines, (policy, bounds), lanes, progress)?;
+    summary(&counts, output)
+}
+
+/// Wraps the rows that are left, and ends the run.
+fn work(
+    run: Run,
+    lines: &mut Lines<impl BufRead>,
+    (policy, bounds): (Policy, Bounds),
+    lanes: u32,
+    mut progress: Progress,
+) -> anyhow::Result<BTreeMap<String, u64>> {
+    let mut counts = run.counts.clone();
+    let mut output = BufWriter::new(&run.output);
+    let mut pipeline = Pipeline::start(lanes, policy.cost)?;
+    let mut write = |row: Row, answer: Answer| {
+        let (end, (fields, outcome)) = (row.end, answered(row, answer)?);
+        serde_json::to_writer(&mut output, &fields)?;
+        output.write_all(b"\n")?;
+        *counts.entry(outcome).or_default() += 1;
+        progress.row(end)?;
+        Ok(())
+    };
+    while let Some(line) = lines.next_row()? {
+        let mut fields = Fields::read(line.text);
+        let (old, job) = match job(fields.as_ref(), &policy, &bounds, run.salt(line.number)?) {
+            Ok((old, job)) => (old, Ok(job)),
+            Err(error) => (String::new(), Err(error.code())),
+        };
+        if fields.is_none() {
+            fields.get_or_insert_default().set(LINE, &line.number)?;
+        }
+        let row = Row { fields: fields.unwrap_or_default(), old, end: line.end };
+        pipeline.take(row, job, &mut write)?;
+    }
+    pipeline.finish(&mut write)?;
+    output.flush()?;
+    drop(output);
+    progress.end()?;
+    run.end()?;
+    Ok(counts)
+}
+
+/// The old hash of a row, and how it is wrapped.
+fn job(
+    fields: Option<&Fields>,
+    policy: &Policy,
+    bounds: &Bounds,
+    salt: Salt,
+) -> Result<(String, Job), RowError> {
+    let old = fields.and_then(|fields| fields.text(ENCODED)).ok_or(RowError::Malformed)?;
+    let legacy = Wrappable::new(Stored::parse(&old, bounds)?, bounds)?;
+    Ok((old, Job::Wrap { legacy, policy: policy.clone(), salt: Some(salt) }))
+}
+
+/// The row as it is written, and its outcome.
+fn answered(row: Row, answer: Answer) -> anyhow::Result<(Fields, String)> {
+    let Row { mut fields, old, .. } = row;
+    // Those of before are none of this.
+    fields.remove(REPLACES);
+    fields.remove(OUTCOME);
+    let outcome = match answer {
+        Ok(Outcome::Hashed(new)) => {
+            fields.set(ENCODED, &new)?;
+            fields.set(REPLACES, &old)?;
+            WRAPPED
+        }
+        Ok(Outcome::Verified(_)) => Code::Internal.as_str(),
+        Err(code) => code.as_str(),
+    };
+    fields.set(OUTCOME, &outcome)?;
+    Ok((fields, outcome.to_owned()))
+}
+
+fn summary(counts: &BTreeMap<String, u64>, output: &Path) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let rows: u64 = counts.values().sum();
+    writeln!(out, "{rows} rows in {}", output.display())?;
+    for (outcome, count) in counts {
+        writeln!(out, "{count:>10}  {outcome}")?;
+    }
+    Ok(())
+}

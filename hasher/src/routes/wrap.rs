@@ -1,0 +1,25 @@
+//! The call that wraps stored hashes, for whoever migrates a table.
+
+use authcluster_contract::config::Scope;
+use authcluster_contract::http::{WrapReply, WrapRequest};
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::routing::post;
+use axum::{Json, Router};
+
+use super::body::Body;
+use super::{Api, Reply, deadline};
+
+pub(super) fn router() -> Router<Api> {
+    Router::new().route("/v1/migrations/wrap", post(wrap))
+}
+
+async fn wrap(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    body: Body<WrapRequest>,
+) -> Reply<WrapReply> {
+    let caller = api.auth.caller(&headers, Scope::Migrate)?;
+    let deadline = api.service.deadline(deadline::given(&headers)?);
+    Ok(Json(api.service.wrap(&caller, body.read()?, deadline).await?))
+}

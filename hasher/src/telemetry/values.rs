@@ -1,0 +1,77 @@
+//! What the labels of metrics say. Closed sets: no user, no caller's content.
+
+use super::closed::closed;
+use crate::peer::Answer;
+
+closed! {
+    /// How a job between two pods came out.
+    pub enum PeerOutcome {
+        /// It was computed.
+        Done = "done",
+        /// The peer was busy.
+        Refused = "refused",
+        /// The peer had enough jobs of the user.
+        UserBusy = "user-busy",
+        /// The peer cannot do such a job: it knows no such format or pepper, or has no memory for it.
+        Cannot = "cannot",
+        /// The peer could not be reached, broke off, or tried in vain.
+        Failed = "failed",
+        /// The pod that asked went away; counted by the one that was asked.
+        Gone = "gone",
+    }
+}
+
+impl PeerOutcome {
+    /// The outcome of an answer.
+    #[must_use]
+    pub fn of(answer: &Answer) -> Self {
+        match answer {
+            Answer::Done(_) => Self::Done,
+            Answer::Refused(_) => Self::Refused,
+            Answer::UserBusy => Self::UserBusy,
+            Answer::Cannot(_) => Self::Cannot,
+            Answer::Failed(_) => Self::Failed,
+        }
+    }
+}
+
+closed! {
+    /// What became of a session, where a team wants to know how often.
+    pub enum SessionEvent {
+        /// It has another id.
+        Rotated = "rotated",
+        /// An id was used after it had been replaced, so two parties have it, and the session was ended.
+        Reused = "reused",
+        /// It was one too many of its user, and was ended.
+        MadeRoom = "made-room",
+        /// The backup answered for it.
+        FromBackup = "from-backup",
+        /// It was made anew from its backup.
+        Repaired = "repaired",
+    }
+}
+
+closed! {
+    /// How a login came out. Wrong passwords and unknown users are told apart here, where only the
+    /// team sees it, and nowhere else.
+    pub enum LoginResult {
+        /// The password is right.
+        Match = "match",
+        /// The password is wrong.
+        Mismatch = "mismatch",
+        /// There is no such user.
+        UnknownUser = "unknown-user",
+    }
+}
+
+closed! {
+    /// How a call to the shared store failed.
+    pub enum StoreFailure {
+        /// There was no answer in time, or it was an error.
+        Unreachable = "unreachable",
+        /// What was read cannot be.
+        Corrupt = "corrupt",
+        /// Too few replicas have what was written.
+        NotReplicated = "not-replicated",
+    }
+}
