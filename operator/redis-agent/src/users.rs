@@ -1,6 +1,6 @@
 //! The ACL users of every Redis node, and what each may do. The only copy of these rules.
 //!
-//! The default user is off. No user may run a command that destroys data or the cluster
+//! Nobody can be the default user. No other may run a command that destroys data or the cluster
 //! (`FLUSHALL`, `FLUSHDB`, `CLUSTER RESET`, `DEBUG`, `SHUTDOWN`), change the server (`CONFIG`, and `ACL`
 //! but for reading the agent's own file again) or list keys: what the operator must never do, it
 //! cannot do. Commands are named one by one, never by category, so that a newer server adds nothing.
@@ -87,8 +87,10 @@ impl User {
 /// How a replica asks for a copy.
 const COPY: &str = "psync";
 
-/// The line that takes everything from the default user.
-pub const DEFAULT_USER_OFF: &str = "user default off resetpass resetkeys resetchannels -@all";
+/// The line that lets nobody be the default user: it is off and has no password. It keeps its rights, because a
+/// server that starts reads its log of writes as this user, and without them leaves out every transaction
+/// in there, which is what each script of the hashers is (redis#14541, valkey#3983).
+pub const DEFAULT_USER_OFF: &str = "user default off resetpass ~* &* +@all";
 
 const OPERATOR: &[&str] = &[
     // Reading.

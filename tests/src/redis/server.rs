@@ -90,7 +90,8 @@ impl RedisServer {
             folder.display(),
         );
         if self.has_users {
-            let mut users = format!("user default off\nuser {HARNESS} on >{HARNESS} ~* &* +@all\n");
+            let mut users =
+                format!("user default off ~* &* +@all\nuser {HARNESS} on >{HARNESS} ~* &* +@all\n");
             for User { name, password, rules } in &options.users {
                 writeln!(users, "user {name} on >{password} {rules}")?;
             }

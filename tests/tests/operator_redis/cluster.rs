@@ -255,7 +255,13 @@ impl Cluster {
             let owner = owners.owner(key)?.pod;
             let pod = self.pods.get(owner).context("the owner")?;
             let mut connection = pod.connect("hasher").await?;
-            redis::cmd("SET").arg(key).arg(key).query_async::<()>(&mut connection).await?;
+            // As hashers write: several commands of a script, which the log of a server has as a transaction.
+            let script = redis::cmd("EVAL")
+                .arg("redis.call('SET', KEYS[1], KEYS[1]) return redis.call('PEXPIRE', KEYS[1], 3600000)")
+                .arg(1)
+                .arg(key)
+                .to_owned();
+            script.query_async::<()>(&mut connection).await?;
             if self.replicas_per_shard > 0 {
                 let replicas: u64 =
                     redis::cmd("WAIT").arg(1).arg(5_000).query_async(&mut connection).await?;
