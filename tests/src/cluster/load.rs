@@ -26,6 +26,7 @@ pub struct Load<'a> {
     cluster: &'a Cluster,
     name: String,
     logs: Child,
+    said: Vec<u8>,
 }
 
 /// How requests ended: what `hasher load --json` says.
@@ -68,10 +69,10 @@ impl Figures {
 }
 
 impl Cluster {
-    /// Starts a load of logins on a node, and waits until it runs.
+    /// Starts a load of logins on a node, and waits until it has sent some for a second.
     ///
     /// # Errors
-    /// When its pod does not run.
+    /// When its pod does not run, or says nothing.
     pub async fn load<'a>(
         &'a self,
         name: &str,
@@ -132,7 +133,14 @@ impl Cluster {
         let mut logs = Command::from(self.world().kubectl_command());
         logs.args(["logs", "--follow", "--namespace", self.namespace(), name]);
         logs.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
-        Ok(Load { cluster: self, name: name.to_owned(), logs: logs.spawn()? })
+        let mut load =
+            Load { cluster: self, name: name.to_owned(), logs: logs.spawn()?, said: Vec::new() };
+        // A line each second. Before the first, it may still be asking for a hash to verify against.
+        let mut said = [0; 1024];
+        let stdout = load.logs.stdout.as_mut().context("no logs")?;
+        let read = tokio::time::timeout(RUNNING_WITHIN, stdout.read(&mut said)).await??;
+        load.said.extend(said.iter().take(read));
+        Ok(load)
     }
 }
 
@@ -146,9 +154,9 @@ impl Load<'_> {
         let phase = pods.get(&self.name).await?.status.and_then(|status| status.phase);
         let runs = phase.as_deref() == Some("Running");
         pods.delete(&self.name, &DeleteParams::default()).await?;
-        let mut text = String::new();
         let mut stdout = self.logs.stdout.take().context("no logs")?;
-        tokio::time::timeout(REPORT_WITHIN, stdout.read_to_string(&mut text)).await??;
+        tokio::time::timeout(REPORT_WITHIN, stdout.read_to_end(&mut self.said)).await??;
+        let text = String::from_utf8_lossy(&self.said);
         anyhow::ensure!(runs, "the load ended by itself ({phase:?}): {text}");
         // After the lines of progress.
         let report = text.find('{').and_then(|start| text.get(start..)).unwrap_or_default();
