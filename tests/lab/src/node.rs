@@ -1,6 +1,7 @@
 //! One node: containerd, kubelet and kube-proxy in a network namespace of its own.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
@@ -17,11 +18,16 @@ use crate::parts::{Parts, machine};
 use crate::plan::names::NodeNumber;
 use crate::plan::sizes::{EVICTION_KIB, NodeSize};
 use crate::plan::templates::fill;
-use crate::process::Start;
+use crate::process::{Life, Start};
 use crate::site;
 
 /// containerd opens its socket within a second; a busy machine may take longer.
 const SOCKET_BOUND: Duration = Duration::from_secs(60);
+
+/// Where every kubelet of a machine listens for device plugins, whatever its own folder is: the path is a
+/// constant of kubelet's. Each takes it from the one before, and ends when another does so at the same
+/// moment.
+const DEVICE_PLUGINS: &str = "/var/lib/kubelet/device-plugins/kubelet.sock";
 
 /// From kubelet's start to Ready: 3 s when nothing else runs.
 const READY_BOUND: Duration = Duration::from_secs(120);
@@ -58,6 +64,12 @@ struct Condition {
     status: String,
 }
 
+/// Which socket lies there: its number is used again, so its time belongs to it.
+fn device_plugins() -> Option<(u64, i64, i64)> {
+    let socket = fs::symlink_metadata(DEVICE_PLUGINS).ok()?;
+    Some((socket.ino(), socket.ctime(), socket.ctime_nsec()))
+}
+
 impl Parts {
     /// Starts containerd of a node, without waiting for it.
     pub(crate) fn start_containerd(&self, node: NodeNumber) -> Result<()> {
@@ -79,7 +91,7 @@ impl Parts {
         })
     }
 
-    /// Starts kubelet and kube-proxy of a node.
+    /// Starts kubelet and kube-proxy of a node, and waits until the next node's kubelet may start.
     pub(crate) fn start_kubelet(&self, node: NodeNumber) -> Result<()> {
         let folder = self.node_folder(node);
         let mut kubelet = self.tools.command("kubelet");
@@ -90,7 +102,16 @@ impl Parts {
         kubelet.arg(option("root-dir", folder.join("kubelet").display()));
         kubelet.arg(option("cert-dir", folder.join("kubelet/pki").display()));
         kubelet.arg(option("node-labels", format!("topology.kubernetes.io/zone=zone-{}", node.0)));
-        self.start_on_node("kubelet", node, kubelet)?;
+        let name = format!("kubelet-{node}");
+        if self.components.life(&name)? == Life::Dead {
+            let before = device_plugins();
+            self.start_on_node("kubelet", node, kubelet)?;
+            clock::eventually(&format!("{name} listens for device plugins"), SOCKET_BOUND, || {
+                self.components.require(&name)?;
+                let is_there = device_plugins().is_some_and(|now| Some(now) != before);
+                Ok(if is_there { Seen::Yes } else { Seen::No(DEVICE_PLUGINS.to_owned()) })
+            })?;
+        }
         let mut proxy = self.tools.command("kube-proxy");
         proxy.arg(option("kubeconfig", self.pki.kubeconfig("proxy").display()));
         proxy.arg(option("hostname-override", node));
