@@ -10,6 +10,7 @@ pub mod copies;
 pub mod files;
 pub mod hold;
 pub mod install;
+pub mod link;
 pub mod nodes;
 pub mod prestop;
 pub mod ready;

@@ -1,19 +1,27 @@
-//! `prestop`: hands a primary over to a replica in sync before the pod ends, so that clients see a
-//! hand-over of milliseconds instead of an election of seconds.
+//! `prestop`: hands a primary over to a replica that has everything before the pod ends, so that clients
+//! see a hand-over of milliseconds instead of an election of seconds.
+//!
+//! A primary that is asked to hand over lets nobody write until its replica has what it has. So it is
+//! asked only then: a replica that is behind, as after a cut of the network, is waited for.
 //!
 //! It never keeps the pod from ending: what it could not do, it says.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::args::Settings;
 use crate::config::Passwords;
 use crate::files::{self, FileError};
-use crate::nodes::{Listed, listed, myself};
+use crate::link;
+use crate::nodes::{listed, myself};
 use crate::resp::{Node, RespError, field};
 use crate::users::User;
 
-/// Between two looks at the own role. A hand-over takes some milliseconds.
+/// Between two looks at both ends. A hand-over takes some milliseconds.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// How long Redis tries to hand over before it gives up (`CLUSTER_MF_TIMEOUT`).
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(5);
 
 /// After a hand-over the server goes on for so long: whoever asks it is told where the slots are now. One
 /// that ended at once would leave its callers to find that out by themselves.
@@ -29,8 +37,11 @@ pub enum PrestopError {
     #[error("the server does not answer")]
     Server(#[from] RespError),
     /// There is nobody to hand over to.
-    #[error("no replica is in sync; the others will have to elect one, if there is any")]
+    #[error("no replica answers; the others will have to elect one, if there is any")]
     NoReplica,
+    /// All that answer lack something.
+    #[error("no replica is in sync after {0:?}; the others will have to elect one")]
+    Behind(Duration),
     /// It did not come about.
     #[error("the replica has not taken over within {0:?}")]
     TooLong(Duration),
@@ -60,36 +71,64 @@ pub fn prestop(settings: &Settings) -> Result<Outcome, PrestopError> {
         return Ok(Outcome::NothingToDo);
     }
     let replicas = nodes.iter().filter(|node| node.replica_of.as_ref() == Some(&me.id));
-    let (mut replica, _) = replicas
-        .filter_map(|replica| in_sync(replica, &passwords))
-        .max_by_key(|(_, offset)| *offset)
-        .ok_or(PrestopError::NoReplica)?;
-    replica.ask(&["CLUSTER", "FAILOVER"])?;
+    let mut replicas: Vec<Node> =
+        replicas.filter_map(|replica| connect(replica.address?, &passwords).ok()).collect();
+    let mut asked: Option<Instant> = None;
     loop {
-        if field(&own.ask(&["INFO", "replication"])?, "role") == Some("slave") {
+        let info = own.ask(&["INFO", "replication"])?;
+        if field(&info, "role") == Some("slave") {
             std::thread::sleep(REDIRECT_FOR);
             return Ok(Outcome::HandedOver);
         }
+        if asked.is_none_or(|at| at.elapsed() > GIVEN_UP_AFTER)
+            && ask_one_with(offset(&info, "master_repl_offset"), &mut replicas)
+        {
+            asked = Some(Instant::now());
+        }
+        if replicas.is_empty() {
+            return Err(PrestopError::NoReplica);
+        }
         if begun.elapsed() >= settings.prestop {
-            return Err(PrestopError::TooLong(settings.prestop));
+            let limit = settings.prestop;
+            return Err(if asked.is_some() {
+                PrestopError::TooLong(limit)
+            } else {
+                PrestopError::Behind(limit)
+            });
         }
         std::thread::sleep(LOOK_EVERY);
     }
 }
 
-fn connect(address: std::net::SocketAddr, passwords: &Passwords) -> Result<Node, RespError> {
+fn connect(address: SocketAddr, passwords: &Passwords) -> Result<Node, RespError> {
     let user = User::Operator;
     Node::connect(address, user.name(), passwords.of(user))
 }
 
-/// A connection to a replica and its offset, if it has all data.
-fn in_sync(replica: &Listed, passwords: &Passwords) -> Option<(Node, u64)> {
-    let mut node = connect(replica.address?, passwords).ok()?;
-    let info = node.ask(&["INFO", "replication"]).ok()?;
-    let is = |name, value| field(&info, name) == Some(value);
-    if !is("master_link_status", "up") || !is("master_sync_in_progress", "0") {
-        return None;
-    }
-    let offset = field(&info, "slave_repl_offset")?.parse().ok()?;
-    Some((node, offset))
+/// Asks the first replica that has all of its primary up to `offset` to take over; whether there is one.
+/// Those that do not answer, or refuse, are left out from now on.
+fn ask_one_with(offset: Option<u64>, replicas: &mut Vec<Node>) -> bool {
+    let mut found = false;
+    replicas.retain_mut(|replica| {
+        if found {
+            return true;
+        }
+        let Ok(info) = replica.ask(&["INFO", "replication"]) else { return false };
+        if !has_all(&info, offset) {
+            return true;
+        }
+        found = replica.ask(&["CLUSTER", "FAILOVER"]).is_ok();
+        found
+    });
+    found
+}
+
+/// Whether a replica follows its primary, and has all that this had when it was at `wanted`.
+fn has_all(info: &str, wanted: Option<u64>) -> bool {
+    link::problem(info).is_none()
+        && offset(info, "slave_repl_offset").zip(wanted).is_some_and(|(has, wanted)| has >= wanted)
+}
+
+fn offset(info: &str, name: &str) -> Option<u64> {
+    field(info, name)?.parse().ok()
 }

@@ -1,13 +1,14 @@
 //! `ready`: whether the pod counts for disruption budgets and roll-outs.
 //!
-//! Ready is a primary with slots that has its data loaded, and a replica that is connected to its
-//! primary and has copied all of it. A node without slots is not: were it ready, a drain could take
+//! Ready is a primary with slots that has its data loaded, and a replica that hears from its primary
+//! and has copied all of it. A node without slots is not: were it ready, a drain could take
 //! the node with the only copy of the data while this one is still empty. Formation does not wait for
 //! readiness: the operator goes by addresses, and the headless Service publishes them before.
 
 use crate::args::Settings;
 use crate::copies::{self, ServeError};
 use crate::files::{self, FileError};
+use crate::link;
 use crate::nodes::{Listed, listed, myself};
 use crate::resp::{Node, RespError, field};
 use crate::users::User;
@@ -47,18 +48,14 @@ pub fn ready(settings: &Settings) -> Result<(), NotReady> {
 /// Why a node is not ready, by what it says of itself.
 #[must_use]
 pub fn judge(info: &str, nodes: &[Listed]) -> Option<&'static str> {
-    let is = |name, value| field(info, name) == Some(value);
-    if !is("loading", "0") {
+    if field(info, "loading") != Some("0") {
         return Some("the data set is being loaded");
     }
     let Some(me) = myself(nodes) else { return Some("the node does not know itself") };
     if me.replica_of.is_none() {
         return (!me.has_slots).then_some("the node owns no slots and replicates nobody");
     }
-    if !is("master_link_status", "up") {
-        return Some("the replica is not connected to its primary");
-    }
-    (!is("master_sync_in_progress", "0")).then_some("the replica is copying its primary's data")
+    link::problem(info)
 }
 
 #[cfg(test)]
@@ -78,7 +75,8 @@ mod tests {
         assert!(check("loading:0\r\n", &primary));
         assert!(!check("loading:1\r\n", &primary));
         assert!(!check("loading:0\r\n", &fresh));
-        let up = "loading:0\r\nmaster_link_status:up\r\nmaster_sync_in_progress:0\r\n";
+        let up = "loading:0\r\nmaster_link_status:up\r\nmaster_last_io_seconds_ago:0\r\n\
+                  master_sync_in_progress:0\r\n";
         assert!(check(up, &replica));
         assert!(!check(&up.replace(":up", ":down"), &replica));
         assert!(!check(&up.replace("progress:0", "progress:1"), &replica));

@@ -58,7 +58,8 @@ impl PodOptions {
             agent: agent.to_owned(),
             path: None,
             config: "cluster-node-timeout 1000\nsave \"\"\nappendonly yes\n\
-                     appendfsync always\nrepl-diskless-sync-delay 0\n"
+                     appendfsync always\nrepl-diskless-sync-delay 0\n\
+                     repl-ping-replica-period 1\nrepl-timeout 10\n"
                 .to_owned(),
             hold_seconds: 60,
         }
@@ -72,6 +73,42 @@ pub struct RedisPod {
     options: PodOptions,
     ip: Ipv4Addr,
     process: Option<Process>,
+}
+
+/// A replica that applies nothing, see [`RedisPod::hold_back`].
+#[derive(Debug)]
+pub struct HeldBack {
+    holder: MultiplexedConnection,
+    /// How often it had been asked for its state, by anyone.
+    asked: u64,
+}
+
+impl HeldBack {
+    /// How often others have asked it for its state since it is held back.
+    ///
+    /// # Errors
+    /// A server that does not answer.
+    pub async fn asked(&mut self) -> anyhow::Result<u64> {
+        // Its own question is not among those that are counted yet, and is the next time.
+        self.asked += 1;
+        Ok(self.infos().await?.saturating_sub(self.asked))
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// A server that does not answer.
+    pub async fn let_go(mut self) -> anyhow::Result<()> {
+        Ok(redis::cmd("CLIENT").arg("UNPAUSE").query_async(&mut self.holder).await?)
+    }
+
+    async fn infos(&mut self) -> anyhow::Result<u64> {
+        let mut command = redis::cmd("INFO");
+        let text: String = command.arg("commandstats").query_async(&mut self.holder).await?;
+        let calls = text.lines().find_map(|line| line.strip_prefix("cmdstat_info:calls="));
+        let Some(calls) = calls.and_then(|rest| rest.split(',').next()) else { return Ok(0) };
+        Ok(calls.parse()?)
+    }
 }
 
 /// What a command of the agent came to.
@@ -206,6 +243,29 @@ impl RedisPod {
     /// When it is not running.
     pub fn thaw(&self) -> anyhow::Result<()> {
         self.process.as_ref().context("the server is not running")?.signal(Signal::Continue)
+    }
+
+    /// Keeps the replica that it is from applying what its primary sends, until [`HeldBack::let_go`]. No user
+    /// of a pod may do that, so it gets one more.
+    ///
+    /// # Errors
+    /// A server that does not answer.
+    pub async fn hold_back(&self) -> anyhow::Result<HeldBack> {
+        let path = self.written().join("users.acl");
+        let users = fs::read_to_string(&path)?;
+        fs::write(
+            &path,
+            format!("{users}user holder on nopass +client|pause +client|unpause +info\n"),
+        )?;
+        let mut operator = self.connect("operator").await?;
+        redis::cmd("ACL").arg("LOAD").query_async::<()>(&mut operator).await?;
+        let mut holder = self.login(Some(("holder", "any"))).await?;
+        // Ten minutes: longer than any test.
+        let mut pause = redis::cmd("CLIENT");
+        pause.arg("PAUSE").arg(600_000).arg("WRITE").query_async::<()>(&mut holder).await?;
+        let mut held = HeldBack { holder, asked: 0 };
+        held.asked = held.infos().await?;
+        Ok(held)
     }
 
     /// Takes another address for the next start, as a pod that is made again.

@@ -23,6 +23,11 @@ pub(super) fn redis_conf(wanted: &Validated) -> String {
         ("cluster-replica-validity-factor", "0".to_owned()),
         // A shard has one new replica at a time, so waiting for more only leaves it without a copy.
         ("repl-diskless-sync-delay", "0".to_owned()),
+        // After a cut of the network TCP repeats what got lost later and later, up to a minute apart. A
+        // link that is silent for ten pings is made again instead; Redis' own default is to wait for 60 s,
+        // with a replica that lacks all that was written meanwhile.
+        ("repl-ping-replica-period", "1".to_owned()),
+        ("repl-timeout", "10".to_owned()),
         ("maxmemory", redis.maxmemory_bytes.to_string()),
         // Evicting would end sessions at random and forget counters.
         ("maxmemory-policy", "noeviction".to_owned()),

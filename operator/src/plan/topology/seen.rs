@@ -127,7 +127,7 @@ pub enum Role {
 /// The state of a replica's replication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Link {
-    /// Connected, and the first copy is complete.
+    /// Connected, the first copy is complete, and something has come from the primary lately.
     Up,
     /// Not connected, or copying.
     Down,

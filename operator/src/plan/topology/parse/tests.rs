@@ -13,7 +13,7 @@ fn parse(nodes: &str, info: &str) -> Result<NodeState, ParseError> {
 }
 
 const PRIMARY: &str = "# Replication\r\nrole:master\r\nmaster_repl_offset:70\r\n";
-const REPLICA: &str = "# Replication\r\nrole:slave\r\nmaster_link_status:up\r\nmaster_sync_in_progress:0\r\nmaster_host:10.0.0.2\r\nslave_repl_offset:70\r\n";
+const REPLICA: &str = "# Replication\r\nrole:slave\r\nmaster_link_status:up\r\nmaster_last_io_seconds_ago:5\r\nmaster_sync_in_progress:0\r\nmaster_host:10.0.0.2\r\nslave_repl_offset:70\r\n";
 
 #[test]
 fn a_blank_server_knows_no_address_and_nobody() {
@@ -66,6 +66,14 @@ fn a_replica_is_in_sync_when_the_copy_is_complete() {
     assert_eq!(link(REPLICA), Link::Up);
     assert_eq!(link(&REPLICA.replace("progress:0", "progress:1")), Link::Down);
     assert_eq!(link(&REPLICA.replace("status:up", "status:down")), Link::Down);
+    // It has heard nothing for too long, or cannot say for how long.
+    for silent in ["6", "-1", ""] {
+        assert_eq!(
+            link(&REPLICA.replace("ago:5", &format!("ago:{silent}"))),
+            Link::Down,
+            "{silent}"
+        );
+    }
 }
 
 #[test]
