@@ -33,7 +33,8 @@ impl Writer {
         let owners = cluster.owners().await?;
         let key = keys.iter().find(|key| owners.owner(key).is_ok_and(|it| *it.pod == *primary));
         let key = key.with_context(|| format!("{primary} has no session"))?.clone();
-        Ok(Self { primary: cluster.pods[primary].connect("hasher").await?, key })
+        let pod = cluster.pods.get(primary).context("its pod")?;
+        Ok(Self { primary: pod.connect("hasher").await?, key })
     }
 
     async fn write(&mut self) -> anyhow::Result<()> {
