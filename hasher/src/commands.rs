@@ -45,8 +45,9 @@ pub use self::wrap::wrap;
 pub fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     start_logs(args.log_format, &args.log)?;
     let config = args.configuration()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let workers = workers(config.lanes.unwrap_or_else(default_lanes));
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(workers).enable_all().build()?.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let place = Place {
@@ -65,6 +66,13 @@ pub fn serve(args: &ServeArgs) -> anyhow::Result<()> {
         tracing::info!("ended");
         Ok(())
     })
+}
+
+/// Threads for everything but hashing, beside so many lanes. A request takes a tenth of its hash's time here, so
+/// that half a thread for each lane is far from busy; and every thread that wakes up for it in vain makes
+/// that more (`hasher/ROUTING.md`).
+fn workers(lanes: u32) -> usize {
+    lanes.div_ceil(2).max(1) as usize
 }
 
 fn say_where(running: &Running, config: &HasherConfig) -> anyhow::Result<()> {
