@@ -23,7 +23,7 @@ pub use policies::{
     CircuitBreakerSpec, MigrationSpec, MixShareSpec, RoutingSpec, SessionKeysSecretRef,
     SessionsSpec,
 };
-pub use redis::{REDIS_DIRECTIVES, RedisSpec, StorageKind, StorageSpec};
+pub use redis::{Grammar, REDIS_DIRECTIVES, RedisSpec, StorageKind, StorageSpec, directive_names};
 
 use super::status::AuthClusterStatus;
 

@@ -161,7 +161,7 @@ fn malformed_redis() -> Vec<Malformed> {
         (json!({"redis": {"replicasPerShard": 5}}), &["spec.redis.replicasPerShard", "4"]),
         (
             json!({"redis": {"config": {"maxmemory-policy": "allkeys-lru"}}}),
-            &["spec.redis.config", "only these directives can be set: activedefrag"],
+            &["spec.redis.config", "only these directives can be set: appendfsync"],
         ),
         (json!({"redis": {"config": {"save": "it's"}}}), &["spec.redis.config.save"]),
         (json!({"redis": {"config": {"hz": "10\nrequirepass x"}}}), &["spec.redis.config.hz"]),

@@ -4,6 +4,7 @@
 mod agent;
 mod chaos;
 mod cluster;
+mod directives;
 mod forming;
 mod handover;
 mod healing;

@@ -235,7 +235,7 @@ fn what_must_not_be_is_in_the_rules() {
 }
 
 fn listed_directives() -> String {
-    let names = crate::api::spec::REDIS_DIRECTIVES.iter().map(|name| format!("'{name}'"));
+    let names = crate::api::spec::REDIS_DIRECTIVES.iter().map(|(name, _)| format!("'{name}'"));
     names.collect::<Vec<_>>().join(", ")
 }
 

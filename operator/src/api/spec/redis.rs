@@ -1,41 +1,15 @@
 //! The Redis Cluster.
 
+mod directives;
+
 use std::collections::BTreeMap;
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::directives::{Grammar, REDIS_DIRECTIVES, directive_names};
 use super::hasher::Resources;
-
-/// Directives of redis.conf that `spec.redis.config` may set. Not among them: what the operator or the
-/// agent decides (addresses, users, persistence folders, everything of the cluster), what loads code
-/// or files, and eviction, which would end sessions at random.
-pub const REDIS_DIRECTIVES: &[&str] = &[
-    "activedefrag",
-    "appendfsync",
-    "appendonly",
-    "auto-aof-rewrite-min-size",
-    "auto-aof-rewrite-percentage",
-    "client-output-buffer-limit",
-    "hz",
-    "io-threads",
-    "latency-monitor-threshold",
-    "lazyfree-lazy-expire",
-    "loglevel",
-    "maxclients",
-    "no-appendfsync-on-rewrite",
-    "repl-backlog-size",
-    "repl-diskless-sync",
-    "repl-diskless-sync-delay",
-    "repl-timeout",
-    "save",
-    "slowlog-log-slower-than",
-    "slowlog-max-len",
-    "tcp-backlog",
-    "tcp-keepalive",
-    "timeout",
-];
 
 /// The Redis Cluster that the hashers share.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,8 +50,8 @@ pub struct RedisSpec {
     #[serde(default)]
     pub resources: Resources,
 
-    /// More directives of redis.conf, such as `appendfsync: always`. A change takes effect when a pod
-    /// is replaced.
+    /// More directives of redis.conf, such as `appendfsync: always`. A value that a server could not
+    /// read is refused. A change takes effect when a pod is replaced.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "config_schema")]
     pub config: BTreeMap<String, String>,
@@ -137,15 +111,16 @@ pub enum StorageKind {
 
 /// A map of directives to one-line values, with the rule that admits [`REDIS_DIRECTIVES`] only.
 fn config_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    let allowed =
-        REDIS_DIRECTIVES.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
+    let allowed: Vec<String> =
+        REDIS_DIRECTIVES.iter().map(|(name, _)| format!("'{name}'")).collect();
+    let allowed = allowed.join(", ");
     schemars::json_schema!({
         "type": "object",
         "maxProperties": 32,
         "additionalProperties": {"type": "string", "maxLength": 256, "pattern": "^[^\\r\\n\"'\\\\]*$"},
         "x-kubernetes-validations": [{
             "rule": format!("self.all(name, name in [{allowed}])"),
-            "message": format!("only these directives can be set: {}", REDIS_DIRECTIVES.join(", ")),
+            "message": format!("only these directives can be set: {}", directive_names()),
         }],
     })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::ProgramResources;
 use super::quantity::{bytes, milli_cpu};
 use crate::api::spec::{
-    Quantity, REDIS_DIRECTIVES, RedisSpec, ResourceAmounts, Resources, StorageSpec,
+    Quantity, REDIS_DIRECTIVES, RedisSpec, ResourceAmounts, Resources, StorageSpec, directive_names,
 };
 
 /// Most shards. Redis Cluster's gossip grows with the square of its nodes; names have room for three
@@ -64,18 +64,16 @@ pub(super) fn redis(
         refusals.push("spec.redis.storage.sizeGiB must be at least 1".to_owned());
     }
     for (name, value) in &spec.config {
-        if !REDIS_DIRECTIVES.contains(&name.as_str()) {
+        let Some((_, grammar)) = REDIS_DIRECTIVES.iter().find(|(known, _)| known == name) else {
             refusals.push(format!(
                 "spec.redis.config: {name} cannot be set; it may be one of {}",
-                REDIS_DIRECTIVES.join(", ")
+                directive_names()
             ));
-        }
-        // A line feed would smuggle in another directive, a quote without its partner keeps Redis from
-        // starting.
-        if value.contains(['\r', '\n', '"', '\'', '\\']) {
-            refusals.push(format!(
-                "spec.redis.config.{name}: quotes, backslashes and line feeds are not allowed"
-            ));
+            continue;
+        };
+        // A line feed would smuggle in another directive; none of the grammars admits one, or a quote.
+        if value.contains(['\r', '\n']) || !grammar.admits(value) {
+            refusals.push(format!("spec.redis.config.{name} is {value:?}, and must be {grammar}"));
         }
     }
     let (resources, memory_bytes) = match size(&spec.resources) {

@@ -281,16 +281,24 @@ fn contradictions_of_callers_and_redis_are_refused() {
     );
     refused(
         "{redis: {config: {hz: \"it's\"}}}",
-        expect![["spec.redis.config.hz: quotes, backslashes and line feeds are not allowed"]],
+        expect![[r#"spec.redis.config.hz is "it's", and must be a whole number from 1 to 500"#]],
     );
     refused(
         "{redis: {config: {hz: \"10\\nrequirepass x\"}}}",
-        expect![["spec.redis.config.hz: quotes, backslashes and line feeds are not allowed"]],
+        expect![[
+            r#"spec.redis.config.hz is "10\nrequirepass x", and must be a whole number from 1 to 500"#
+        ]],
+    );
+    refused(
+        "{redis: {config: {save: \"3600\\n1\"}}}",
+        expect![[
+            r#"spec.redis.config.save is "3600\n1", and must be empty, or seconds and a number of changes, such as 3600 1"#
+        ]],
     );
     refused(
         "{redis: {config: {requirepass: x}}}",
         expect![[
-            "spec.redis.config: requirepass cannot be set; it may be one of activedefrag, appendfsync, appendonly, auto-aof-rewrite-min-size, auto-aof-rewrite-percentage, client-output-buffer-limit, hz, io-threads, latency-monitor-threshold, lazyfree-lazy-expire, loglevel, maxclients, no-appendfsync-on-rewrite, repl-backlog-size, repl-diskless-sync, repl-diskless-sync-delay, repl-timeout, save, slowlog-log-slower-than, slowlog-max-len, tcp-backlog, tcp-keepalive, timeout"
+            "spec.redis.config: requirepass cannot be set; it may be one of appendfsync, appendonly, auto-aof-rewrite-min-size, auto-aof-rewrite-percentage, client-output-buffer-limit, hz, io-threads, latency-monitor-threshold, lazyfree-lazy-expire, loglevel, maxclients, no-appendfsync-on-rewrite, repl-backlog-size, repl-diskless-sync, repl-diskless-sync-delay, repl-timeout, save, slowlog-log-slower-than, slowlog-max-len, tcp-backlog, tcp-keepalive, timeout"
         ]],
     );
 }
