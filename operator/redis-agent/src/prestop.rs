@@ -37,7 +37,9 @@ pub enum PrestopError {
     #[error("the server does not answer")]
     Server(#[from] RespError),
     /// There is nobody to hand over to.
-    #[error("no replica answers; the others will have to elect one, if there is any")]
+    #[error(
+        "no replica answers, or none agrees; the others will have to elect one, if there is any"
+    )]
     NoReplica,
     /// All that answer lack something.
     #[error("no replica is in sync after {0:?}; the others will have to elect one")]

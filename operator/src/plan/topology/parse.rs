@@ -9,12 +9,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use authcluster_contract::slots::SlotSet;
+use authcluster_redis_agent::link;
 
 use super::seen::{Link, NodeState, PeerView, RedisId, Role};
-
-/// A primary writes to its replicas every second, if only `PING`. One that a replica has not heard of for
-/// more seconds is as good as disconnected, whatever the replica says: what was written since is missing.
-const SILENT_SECONDS_MAX: i64 = 5;
 
 /// What a node answered.
 #[derive(Clone, Copy, Debug)]
@@ -94,16 +91,9 @@ fn value<'a>(text: &'a str, field: &str) -> Option<&'a str> {
     text.lines().find_map(|line| line.trim_end().strip_prefix(field)?.strip_prefix(':'))
 }
 
-/// The agent judges in the same way whether a replica is ready.
+/// As the agent judges whether a replica is ready.
 fn link(info: &str) -> Link {
-    let is = |field, expected| value(info, field) == Some(expected);
-    let silent = value(info, "master_last_io_seconds_ago").and_then(|value| value.parse().ok());
-    let hears = silent.is_some_and(|seconds: i64| (0..=SILENT_SECONDS_MAX).contains(&seconds));
-    if is("master_link_status", "up") && is("master_sync_in_progress", "0") && hears {
-        Link::Up
-    } else {
-        Link::Down
-    }
+    if link::problem(info).is_none() { Link::Up } else { Link::Down }
 }
 
 /// One line of `CLUSTER NODES`.

@@ -40,7 +40,8 @@ pub const REDIS_DIRECTIVES: &[(&str, Grammar)] = &[
     ("io-threads", Grammar::Number(1..=128)),
     ("latency-monitor-threshold", Grammar::Number(0..=i64::MAX)),
     ("lazyfree-lazy-expire", Grammar::Switch),
-    ("loglevel", Grammar::Word(&["debug", "verbose", "notice", "warning"])),
+    // The level below these two is for those who work on the server itself.
+    ("loglevel", Grammar::Word(&["verbose", "notice", "warning"])),
     // Each hasher and each other node has some; without room for them nobody could mend anything.
     ("maxclients", Grammar::Number(100..=1_000_000)),
     ("no-appendfsync-on-rewrite", Grammar::Switch),
