@@ -10,6 +10,7 @@ use std::net::IpAddr;
 
 use authcluster_contract::slots::SlotSet;
 use authcluster_redis_agent::link;
+use authcluster_redis_agent::resp::field;
 
 use super::seen::{Link, NodeState, PeerView, RedisId, Role};
 
@@ -61,8 +62,8 @@ pub fn parse_node(texts: &NodeTexts<'_>) -> Result<NodeState, ParseError> {
     }
     let count = myself.len();
     let (Some(me), 1) = (myself.pop(), count) else { return Err(ParseError::Myself(count)) };
-    let number = |text: &str, field| {
-        value(text, field).and_then(|value| value.parse().ok()).ok_or(ParseError::Field(field))
+    let number = |text: &str, name| {
+        field(text, name).and_then(|value| value.parse().ok()).ok_or(ParseError::Field(name))
     };
     let offset = if me.replica_of.is_some() { "slave_repl_offset" } else { "master_repl_offset" };
     let role = match &me.replica_of {
@@ -75,8 +76,8 @@ pub fn parse_node(texts: &NodeTexts<'_>) -> Result<NodeState, ParseError> {
         role,
         open_slots: me.open_slots,
         keys: texts.keys,
-        cluster_ok: value(texts.cluster_info, "cluster_state") == Some("ok"),
-        copies_from: value(texts.info, "master_host").and_then(|host| host.parse().ok()),
+        cluster_ok: field(texts.cluster_info, "cluster_state") == Some("ok"),
+        copies_from: field(texts.info, "master_host").and_then(|host| host.parse().ok()),
         replication_offset: number(texts.info, offset)?,
         peers,
         isolated,
@@ -84,11 +85,6 @@ pub fn parse_node(texts: &NodeTexts<'_>) -> Result<NodeState, ParseError> {
         ip: me.ip,
         slots: me.slots,
     })
-}
-
-/// The value of `field:value` in a text of such lines.
-fn value<'a>(text: &'a str, field: &str) -> Option<&'a str> {
-    text.lines().find_map(|line| line.trim_end().strip_prefix(field)?.strip_prefix(':'))
 }
 
 /// As the agent judges whether a replica is ready.

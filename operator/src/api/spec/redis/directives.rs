@@ -84,7 +84,8 @@ impl Grammar {
     /// Whether a directive may say this.
     #[must_use]
     pub fn admits(&self, value: &str) -> bool {
-        let words: Vec<&str> = value.split_ascii_whitespace().collect();
+        // Not at a line feed: that would smuggle in another directive. As part of a word it fits nowhere.
+        let words: Vec<&str> = value.split([' ', '\t']).filter(|word| !word.is_empty()).collect();
         match (self, words.as_slice()) {
             (Self::Switch, [word]) => is_among(&["yes", "no"], word),
             (Self::Word(among), [word]) => is_among(among, word),
@@ -208,6 +209,10 @@ mod tests {
             ("client-output-buffer-limit", "master 0 0 0"),
             ("save", "3600"),
             ("save", "0 1"),
+            ("save", "3600\n1"),
+            ("save", "3600 1\r"),
+            ("appendonly", "yes\n"),
+            ("client-output-buffer-limit", "normal 0 0\n0"),
         ];
         for (name, value) in broken {
             assert!(!grammar(name).admits(value), "{name} {value:?}");
