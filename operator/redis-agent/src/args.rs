@@ -9,7 +9,7 @@
 //! | `REDIS_AGENT_DATA` | `/data` | the server's folder |
 //! | `REDIS_AGENT_RUN` | `/run/redis` | folder in memory for what the agent writes, passwords among it |
 //! | `REDIS_AGENT_HOLD_SECONDS` | 60 | longest wait for a replica to take over from an emptied primary |
-//! | `REDIS_AGENT_PRESTOP_SECONDS` | 15 | longest wait for a hand-over before the pod ends |
+//! | `REDIS_AGENT_PRESTOP_SECONDS` | 30 | longest wait for a hand-over before the pod ends |
 
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
@@ -94,7 +94,7 @@ impl Settings {
             data: or("REDIS_AGENT_DATA", "/data").into(),
             run: or("REDIS_AGENT_RUN", "/run/redis").into(),
             hold: seconds("REDIS_AGENT_HOLD_SECONDS", "60")?,
-            prestop: seconds("REDIS_AGENT_PRESTOP_SECONDS", "15")?,
+            prestop: seconds("REDIS_AGENT_PRESTOP_SECONDS", "30")?,
             path,
         })
     }

@@ -13,6 +13,7 @@ pub mod install;
 pub mod link;
 pub mod nodes;
 pub mod prestop;
+pub mod queue;
 pub mod ready;
 pub mod resp;
 pub mod start;

@@ -23,7 +23,7 @@ The environment says where things are:
   REDIS_AGENT_DATA             /data
   REDIS_AGENT_RUN              /run/redis
   REDIS_AGENT_HOLD_SECONDS     60
-  REDIS_AGENT_PRESTOP_SECONDS  15
+  REDIS_AGENT_PRESTOP_SECONDS  30
 ";
 
 fn main() -> ExitCode {

@@ -15,6 +15,8 @@ pub struct Listed {
     pub replica_of: Option<String>,
     /// Whether it owns slots.
     pub has_slots: bool,
+    /// Whether the one that made the list has no hope of it.
+    pub is_failed: bool,
 }
 
 /// The nodes of a list. Lines that are none (`vars` in nodes.conf, half a line after a crash) are
@@ -38,12 +40,14 @@ fn line(text: &str) -> Option<Listed> {
     let primary = fields.next()?;
     // Ping, pong, epoch, link, then slots; those in brackets are only on their way.
     let has_slots = fields.skip(4).any(|part| !part.starts_with('['));
+    let has = |name| flags.split(',').any(|flag| flag == name);
     Some(Listed {
         id: id.to_owned(),
         address: address(endpoint),
-        is_myself: flags.split(',').any(|flag| flag == "myself"),
+        is_myself: has("myself"),
         replica_of: (primary != "-").then(|| primary.to_owned()),
         has_slots,
+        is_failed: has("fail"),
     })
 }
 
@@ -65,8 +69,8 @@ mod tests {
     fn lists_are_read_whatever_else_is_in_them() {
         let text = format!(
             "{a} 127.0.0.1:7001@17001,,tls-port=0,shard-id=1 myself,master - 0 0 3 connected 0-5 7\n\
-             {b} fd00::2:6379@16379 slave {a} 0 1 3 connected\n\
-             {c} :0@0 master,noaddr - 0 0 0 disconnected [5->-{a}]\n\
+             {b} fd00::2:6379@16379 slave,fail? {a} 0 1 3 connected\n\
+             {c} :0@0 master,fail,noaddr - 0 0 0 disconnected [5->-{a}]\n\
              vars currentEpoch 6 lastVoteEpoch 0\n",
             a = "a".repeat(40),
             b = "b".repeat(40),
@@ -78,5 +82,9 @@ mod tests {
         assert_eq!(nodes[1].address, Some("[fd00::2]:6379".parse().unwrap()));
         assert_eq!(nodes[1].replica_of, Some("a".repeat(40)));
         assert!(nodes[2].address.is_none() && !nodes[2].has_slots);
+        assert_eq!(
+            nodes.iter().map(|node| node.is_failed).collect::<Vec<_>>(),
+            [false, false, true]
+        );
     }
 }

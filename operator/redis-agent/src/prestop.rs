@@ -1,8 +1,9 @@
 //! `prestop`: hands a primary over to a replica that has everything before the pod ends, so that clients
 //! see a hand-over of milliseconds instead of an election of seconds.
 //!
-//! A primary that is asked to hand over lets nobody write until its replica has what it has. So it is
-//! asked only then: a replica that is behind, as after a cut of the network, is waited for.
+//! A primary that is asked to hand over lets nobody write until its replica has what it has and has been
+//! elected. So it is asked only when both take milliseconds: a replica that is behind, as after a cut of
+//! the network, is waited for, and so are the other primaries that hand over ([`crate::queue`]).
 //!
 //! It never keeps the pod from ending: what it could not do, it says.
 
@@ -14,6 +15,7 @@ use crate::config::Passwords;
 use crate::files::{self, FileError};
 use crate::link;
 use crate::nodes::{listed, myself};
+use crate::queue::Queue;
 use crate::resp::{Node, RespError, field};
 use crate::users::User;
 
@@ -22,6 +24,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How long Redis tries to hand over before it gives up (`CLUSTER_MF_TIMEOUT`).
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(5);
+
+/// A replica that was not elected is not put to the vote again before so long: four times the node timeout,
+/// which the operator sets to 5 s. Asked earlier, it only keeps its primary from writing.
+const ELECTION_EVERY: Duration = Duration::from_secs(20);
 
 /// After a hand-over the server goes on for so long: whoever asks it is told where the slots are now. One
 /// that ended at once would leave its callers to find that out by themselves.
@@ -44,6 +50,11 @@ pub enum PrestopError {
     /// All that answer lack something.
     #[error("no replica is in sync after {0:?}; the others will have to elect one")]
     Behind(Duration),
+    /// It did not get a turn.
+    #[error(
+        "other primaries were still handing over after {0:?}; the others will have to elect one"
+    )]
+    Queued(Duration),
     /// It did not come about.
     #[error("the replica has not taken over within {0:?}")]
     TooLong(Duration),
@@ -72,30 +83,37 @@ pub fn prestop(settings: &Settings) -> Result<Outcome, PrestopError> {
     if me.replica_of.is_some() || !me.has_slots {
         return Ok(Outcome::NothingToDo);
     }
+    let connect = |address| connect(address, &passwords);
+    let mut queue = Queue::new(&me.id, &nodes, &connect);
     let replicas = nodes.iter().filter(|node| node.replica_of.as_ref() == Some(&me.id));
     let mut replicas: Vec<Node> =
-        replicas.filter_map(|replica| connect(replica.address?, &passwords).ok()).collect();
+        replicas.filter_map(|replica| connect(replica.address?).ok()).collect();
     let mut asked: Option<Instant> = None;
     loop {
         let info = own.ask(&["INFO", "replication"])?;
         if field(&info, "role") == Some("slave") {
+            queue.leave();
             std::thread::sleep(REDIRECT_FOR);
             return Ok(Outcome::HandedOver);
         }
-        if asked.is_none_or(|at| at.elapsed() > GIVEN_UP_AFTER)
-            && ask_one_with(offset(&info, "master_repl_offset"), &mut replicas)
-        {
-            asked = Some(Instant::now());
+        let since = asked.map(|at| at.elapsed());
+        if since.is_none_or(|since| since > ELECTION_EVERY) {
+            let wanted = offset(&info, "master_repl_offset");
+            if ask_one_with(wanted, &mut replicas, &mut queue) {
+                asked = Some(Instant::now());
+            }
+        } else if since.is_some_and(|since| since > GIVEN_UP_AFTER) {
+            queue.leave();
         }
         if replicas.is_empty() {
             return Err(PrestopError::NoReplica);
         }
         if begun.elapsed() >= settings.prestop {
             let limit = settings.prestop;
-            return Err(if asked.is_some() {
-                PrestopError::TooLong(limit)
-            } else {
-                PrestopError::Behind(limit)
+            return Err(match asked {
+                Some(_) => PrestopError::TooLong(limit),
+                None if queue.has_place() => PrestopError::Queued(limit),
+                None => PrestopError::Behind(limit),
             });
         }
         std::thread::sleep(LOOK_EVERY);
@@ -107,22 +125,34 @@ fn connect(address: SocketAddr, passwords: &Passwords) -> Result<Node, RespError
     Node::connect(address, user.name(), passwords.of(user))
 }
 
-/// Asks the first replica that has all of its primary up to `offset` to take over; whether there is one.
-/// Those that do not answer, or refuse, are left out from now on.
-fn ask_one_with(offset: Option<u64>, replicas: &mut Vec<Node>) -> bool {
-    let mut found = false;
+/// Asks the first replica that has all of its primary up to `offset` to take over, once it is this one's
+/// turn; whether it was asked. Those that do not answer, or refuse, are left out from now on.
+fn ask_one_with(offset: Option<u64>, replicas: &mut Vec<Node>, queue: &mut Queue<'_>) -> bool {
+    let Some(chosen) = first_with(offset, replicas) else {
+        // Others need not wait for a replica that is behind.
+        queue.leave();
+        return false;
+    };
+    if !queue.is_first() {
+        return false;
+    }
+    let asked = replicas.get_mut(chosen).is_some_and(|it| it.ask(&["CLUSTER", "FAILOVER"]).is_ok());
+    if !asked {
+        replicas.remove(chosen);
+    }
+    asked
+}
+
+/// The first replica that has all of its primary up to `offset`.
+fn first_with(offset: Option<u64>, replicas: &mut Vec<Node>) -> Option<usize> {
+    let mut infos = Vec::new();
     replicas.retain_mut(|replica| {
-        if found {
-            return true;
-        }
-        let Ok(info) = replica.ask(&["INFO", "replication"]) else { return false };
-        if !has_all(&info, offset) {
-            return true;
-        }
-        found = replica.ask(&["CLUSTER", "FAILOVER"]).is_ok();
-        found
+        let info = replica.ask(&["INFO", "replication"]).ok();
+        let answers = info.is_some();
+        infos.extend(info);
+        answers
     });
-    found
+    infos.iter().position(|info| has_all(info, offset))
 }
 
 /// Whether a replica follows its primary, and has all that this had when it was at `wanted`.

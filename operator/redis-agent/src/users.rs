@@ -111,6 +111,8 @@ const OPERATOR: &[&str] = &[
     "cluster|forget",
     // Taking over, and the agent's hand-over before a pod ends.
     "cluster|failover",
+    "client|setname",
+    "client|list",
     // The agent lets copies be made. What is read is what it has written.
     "acl|load",
     // Nodes and their weights.

@@ -231,6 +231,13 @@ impl Cluster {
         found.with_context(|| format!("shard {shard} has no primary"))
     }
 
+    /// The one that keeps the queue of those that hand over.
+    pub(crate) async fn referee(&self) -> anyhow::Result<PodName> {
+        let states = self.states().await.into_iter();
+        let lowest = states.min_by(|(_, a), (_, b)| a.id.as_str().cmp(b.id.as_str()));
+        Ok(lowest.context("nobody answers")?.0)
+    }
+
     /// Who owns which slots.
     pub(crate) async fn owners(&self) -> anyhow::Result<Owners> {
         Ok(Owners::of(&self.wanted()?, &self.observe().await))

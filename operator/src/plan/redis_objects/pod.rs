@@ -30,8 +30,8 @@ const VOLUME_RUN: &str = "run";
 const AGENT: &str = "/agent/redis-agent";
 /// The agent within the operator's image.
 const AGENT_IN_IMAGE: &str = "/usr/bin/redis-agent";
-/// Time from a pod's end being decided to it being killed, in seconds: a failover of up to five, and
-/// the last write to disk.
+/// Time from a pod's end being decided to it being killed, in seconds: the agent's thirty to hand over,
+/// and the last write to disk.
 const TERMINATION_SECONDS: i64 = 60;
 
 /// The template of a shard's pods.
