@@ -8,6 +8,7 @@ use authcluster_contract::slots::Slot;
 use authcluster_hasher::store::{SessionStore as _, Standing, Store as _, StoreError};
 use authcluster_tests::eventually::eventually;
 use authcluster_tests::redis::RedisServers;
+use tokio::join;
 
 use crate::shared::{Access, Connected, PASSWORD, home_of, options, realm, session};
 
@@ -214,6 +215,31 @@ async fn a_graceful_failover_is_hardly_noticed() -> anyhow::Result<()> {
     }
     // One call under way at the wrong moment may run out of tries; not one after it.
     assert!(failures <= 1, "{failures} calls failed");
+    servers.sweep().await
+}
+
+/// A primary that is asked to hand over lets nobody write until its replica has everything, which takes long
+/// on a busy machine. A pause is what it does then.
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_outlast_the_pause_of_a_hand_over() -> anyhow::Result<()> {
+    let servers = RedisServers::cluster(&options(3, 1)).await?;
+    // Three tenths of a call are 1,500 ms, the time after which a primary may be one that hangs.
+    let access = Access::of(&servers)?.patient();
+    let connected = Connected::start(&access)?.reached().await?;
+    let digests = three_sessions(&servers, &connected).await?;
+    for (shard, digest) in digests.iter().enumerate() {
+        let mut primary = servers.servers()[shard].connect().await?;
+        let mut pause = redis::cmd("CLIENT");
+        pause.arg("PAUSE").arg(2_000).arg("WRITE").query_async::<()>(&mut primary).await?;
+        let (begun, realm) = (Instant::now(), realm());
+        let (touched, ended) = join!(
+            connected.store.introspect_session(digest, &realm),
+            connected.store.revoke_session(digest, &realm),
+        );
+        assert!(begun.elapsed() > Duration::from_millis(1_900), "{:?}", begun.elapsed());
+        touched.with_context(|| format!("shard {shard}"))?;
+        ended.with_context(|| format!("shard {shard}, durably"))?;
+    }
     servers.sweep().await
 }
 

@@ -7,8 +7,13 @@
 //! at a time, and none that a caller could take along when it goes (resilience4j#935). Callers wait
 //! for it for [`GRACE`], together, and are refused at once after that: a dead shard costs them
 //! nothing and holds nobody up. The first connection closes it again.
+//!
+//! Of a primary that nobody has tried yet, nothing says that it is dead: a node has just named it, as
+//! after a hand-over. Callers wait until the first try has ended.
 
 use std::time::{Duration, Instant};
+
+use super::settings::CONNECT_TIMEOUT;
 
 /// Callers wait for a new connection for so long after the old one broke. Connecting takes a
 /// millisecond or two where the primary lives; a caller of a dead one waits at most so long, once.
@@ -53,7 +58,7 @@ impl Breaker {
     /// Before the first connection.
     pub(super) fn new(now: Instant) -> Self {
         Self {
-            state: State::Broken { since: now, wait_until: now + GRACE },
+            state: State::Broken { since: now, wait_until: now + CONNECT_TIMEOUT },
             number: LineNumber(0),
             answered: now,
         }

@@ -139,7 +139,10 @@ impl Link {
         let tries = self.try_on(slot, order, durable);
         let answer = match tokio::time::timeout(self.shards.settings().bounds.call, tries).await {
             Ok(answer) => answer,
-            Err(_) => Err(Failure::Silent("redis".to_owned())),
+            Err(_) => {
+                let owner = self.shards.owner(slot).map(|owner| owner.address.to_string());
+                Err(Failure::Silent(owner.unwrap_or_else(|| "redis".to_owned())))
+            }
         };
         self.note(answer.as_ref().err());
         answer

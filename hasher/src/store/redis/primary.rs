@@ -200,6 +200,9 @@ impl Primary {
     }
 
     /// Waits for an answer and tells the breaker how it went.
+    ///
+    /// One that does not come in time is waited for further while the primary lets itself be connected to: as
+    /// one that hands over does, which answers writes only once that is done.
     async fn bounded<T>(
         &self,
         line: LineNumber,
@@ -207,22 +210,29 @@ impl Primary {
         call: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, Failure> {
         let sent = clock::now();
-        match tokio::time::timeout(time, call).await {
-            Ok(Ok(answers)) => {
-                lock(&self.breaker).answered(clock::now());
-                Ok(answers)
-            }
-            Ok(Err(error)) => {
-                let broke = lock(&self.breaker).lost(line, clock::now());
-                self.wake_when(broke, || chain(&error));
-                Err(self.broke(error))
-            }
-            Err(_) => {
-                let broke = lock(&self.breaker).silent(line, sent, clock::now());
-                self.wake_when(broke, || "no answer in time".to_owned());
-                Err(Failure::Silent(self.address.to_string()))
-            }
+        let mut call = std::pin::pin!(call);
+        if let Ok(answer) = tokio::time::timeout(time, &mut call).await {
+            return self.heard(line, answer);
         }
+        let broke = lock(&self.breaker).silent(line, sent, clock::now());
+        self.wake_when(broke, || "no answer in time".to_owned());
+        let answer = tokio::select! {
+            answer = &mut call => answer,
+            connected = self.line() => match connected {
+                // Whoever called has a bound for it.
+                Ok(_) => call.await,
+                Err(_) => return Err(Failure::Silent(self.address.to_string())),
+            },
+        };
+        self.heard(line, answer)
+    }
+
+    fn heard<T>(&self, line: LineNumber, answer: RedisResult<T>) -> Result<T, Failure> {
+        answer.inspect(|_| lock(&self.breaker).answered(clock::now())).map_err(|error| {
+            let broke = lock(&self.breaker).lost(line, clock::now());
+            self.wake_when(broke, || chain(&error));
+            self.broke(error)
+        })
     }
 
     fn wake_when(&self, broke: bool, reason: impl FnOnce() -> String) {

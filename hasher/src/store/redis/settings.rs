@@ -28,10 +28,11 @@ pub(super) struct Bounds {
     /// For a call with all its tries. The default is half of a request's deadline, and longer than a
     /// graceful failover.
     pub(super) call: Duration,
-    /// For one answer: 150 ms by default. A call takes a quarter of a millisecond; what is left is for a
-    /// machine whose lanes keep every CPU busy. There, with Redis on the same two CPUs, one call in seven
-    /// hundred took more than 50 ms and the longest of 32,000 took 142 ms. Doubled, a node that hangs costs
-    /// the calls under way twice as much; halved, a busy machine is taken for a node that hangs.
+    /// For one answer of a node that may hang: 150 ms by default. One that then lets itself be connected to
+    /// does not, and is waited for as long as the call has time. A call takes a quarter of a millisecond;
+    /// what is left is for a machine whose lanes keep every CPU busy. There, with Redis on the same two CPUs,
+    /// one call in seven hundred took more than 50 ms and the longest of 32,000 took 142 ms. Doubled, a node
+    /// that hangs costs the calls under way twice as much; halved, a busy machine is taken for one.
     pub(super) response: Duration,
     /// For the replicas to acknowledge a write: a millisecond where they live, and what a busy machine
     /// adds. With an answer's time it fits a call's.

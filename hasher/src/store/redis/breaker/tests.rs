@@ -42,11 +42,9 @@ fn check(trace: &str, expect: Expect) {
 }
 
 #[test]
-fn callers_wait_a_little_for_the_first_connection() {
-    check(
-        "?@0 ?@49 ?@50 +@60 ?@60",
-        expect!["0 wait 50, 49 wait 1, 50 refuse, 60 is 1, 60 pass 1"],
-    );
+fn callers_wait_until_the_first_try_has_ended() {
+    check("?@0 ?@300 +@310 ?@310", expect!["0 wait 500, 300 wait 200, 310 is 1, 310 pass 1"]);
+    check("?@499 ?@500", expect!["499 wait 1, 500 refuse"]);
     check("-@3 ?@3", expect!["3 refuse"]);
 }
 
