@@ -5,9 +5,10 @@
 //! ask again for twenty (`CLUSTER FAILOVER` does not begin a new election, valkey-io/valkey#1305). A drain
 //! takes all pods of a node at once, so that is no rare case.
 //!
-//! The queue is kept by one node, its referee: the one with the lowest id of all that answer, whatever its role. Who
-//! has a connection there that is called `handover-` and its id stands in the queue, in the order in which
-//! the connections were made; it is the first one's turn. Nothing is stored, and who dies is out of it.
+//! The queue is kept by one node, its referee: the one with the lowest id of all that answer, whatever its
+//! role. Who has a connection there that is called `handover-` and its id stands in the queue, in the order
+//! in which the connections were made; it is the first one's turn. Nothing is stored, and who dies is out
+//! of it.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -16,8 +16,9 @@ use std::time::{Duration, Instant};
 use super::settings::CONNECT_TIMEOUT;
 
 /// Callers wait for a new connection for so long after the old one broke. Connecting takes a
-/// millisecond or two where the primary lives; a caller of a dead one waits at most so long, once.
-pub(super) const GRACE: Duration = Duration::from_millis(50);
+/// millisecond or two where the primary lives, and several times that on a machine without a free CPU; a
+/// caller of a dead one waits at most so long, once.
+pub(super) const GRACE: Duration = Duration::from_millis(100);
 
 /// A primary that broke so lately may have handed over: the table of slots is being read anew, which takes
 /// half as long, and callers look there again meanwhile. One that died costs its first callers this much,

@@ -51,9 +51,9 @@ fn callers_wait_until_the_first_try_has_ended() {
 #[test]
 fn a_lost_connection_is_waited_for_once_and_together() {
     check(
-        "+@0 x1@100 ?@100 ?@140 ?@150 x1@151 ?@151 +@200 ?@200",
+        "+@0 x1@100 ?@100 ?@190 ?@200 x1@201 ?@201 +@250 ?@250",
         expect![
-            "0 is 1, 100 breaks, 100 wait 50, 140 wait 10, 150 refuse, 151 refuse, 200 is 2, 200 pass 2"
+            "0 is 1, 100 breaks, 100 wait 100, 190 wait 10, 200 refuse, 201 refuse, 250 is 2, 250 pass 2"
         ],
     );
     check("+@0 x1@100 -@101 ?@101", expect!["0 is 1, 100 breaks, 101 refuse"]);
@@ -72,9 +72,9 @@ fn a_primary_that_just_broke_may_have_handed_over() {
 
 #[test]
 fn silence_breaks_it_and_one_slow_answer_does_not() {
-    check("+@0 t1:100@250 ?@250 ?@300", expect!["0 is 1, 250 breaks, 250 wait 50, 300 refuse"]);
+    check("+@0 t1:100@250 ?@250 ?@350", expect!["0 is 1, 250 breaks, 250 wait 100, 350 refuse"]);
     check("+@0 a@120 t1:100@250 ?@250", expect!["0 is 1, 250 pass 1"]);
-    check("+@0 a@90 t1:100@250 t1:101@251 ?@320", expect!["0 is 1, 250 breaks, 320 refuse"]);
+    check("+@0 a@90 t1:100@250 t1:101@251 ?@350", expect!["0 is 1, 250 breaks, 350 refuse"]);
 }
 
 #[test]
