@@ -77,7 +77,6 @@ const FORBIDDEN: &[&str] = &[
     "SAVE",
     "BGREWRITEAOF",
     "MONITOR",
-    "CLIENT LIST",
     "CLIENT KILL ID 1",
     "MODULE LIST",
     "FUNCTION FLUSH",
@@ -108,6 +107,8 @@ const RIGHTS: &[Rights] = &[
             "CLUSTER NODES",
             "CLUSTER BUMPEPOCH",
             "CLUSTER COUNTKEYSINSLOT 1",
+            "CLIENT SETNAME handover-a",
+            "CLIENT LIST TYPE NORMAL",
             "HGETALL nodes",
             "SET node_capacity:{a} 1",
             "GET node_capacity:{a}",
@@ -154,6 +155,7 @@ const RIGHTS: &[Rights] = &[
             "CLUSTER ADDSLOTS 1",
             "CLUSTER DELSLOTS 1",
             "CLUSTER FAILOVER",
+            "CLIENT LIST",
             "ACL LOAD",
             "DBSIZE",
             "INFO",
@@ -163,7 +165,13 @@ const RIGHTS: &[Rights] = &[
     Rights {
         user: "replication",
         allowed: &["PING"],
-        forbidden: &["GET session:{a}", "CLUSTER NODES", "HGETALL nodes", "ACL LOAD"],
+        forbidden: &[
+            "GET session:{a}",
+            "CLUSTER NODES",
+            "CLIENT LIST",
+            "HGETALL nodes",
+            "ACL LOAD",
+        ],
     },
 ];
 
