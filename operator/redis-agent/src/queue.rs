@@ -48,14 +48,20 @@ impl<'a> Queue<'a> {
         Self { name: format!("{NAME}{id}"), referees: referees(nodes), connect, place: None }
     }
 
-    /// Whether it is this one's turn, after taking the last place if it has none. It always is when no node
-    /// keeps a queue.
+    /// Whether it is this one's turn. It takes the last place if it has none, and then it is not yet: a
+    /// connection is a place only once it has its name, and whoever is behind it by then may have begun.
+    /// It always is when no node keeps a queue.
     pub fn is_first(&mut self) -> bool {
+        let has_come = self.place.is_none();
         let Some(mut referee) = self.place.take().or_else(|| self.enter()) else { return true };
         // One that is gone is found out by taking a new place.
         let Ok(clients) = referee.ask(&["CLIENT", "LIST", "TYPE", "NORMAL"]) else { return false };
+        let names = in_order(&clients);
+        if has_come && names.last() != Some(&&*self.name) {
+            return false;
+        }
         self.place = Some(referee);
-        first(&clients) == Some(&*self.name)
+        !has_come && names.first() == Some(&&*self.name)
     }
 
     /// Whether it has a place.
@@ -94,8 +100,8 @@ fn referees(nodes: &[Listed]) -> Vec<SocketAddr> {
     nodes.into_iter().filter_map(|node| node.address).take(REFEREES_MAX).collect()
 }
 
-/// The name of the first one in the queue, by the referee's `CLIENT LIST`.
-fn first(clients: &str) -> Option<&str> {
+/// The names of those in the queue, by the referee's `CLIENT LIST`.
+fn in_order(clients: &str) -> Vec<&str> {
     let in_queue = clients.lines().filter_map(|client| {
         let of = |name: &str| {
             client.split(' ').find_map(|field| field.strip_prefix(name)?.strip_prefix('='))
@@ -105,14 +111,16 @@ fn first(clients: &str) -> Option<&str> {
         let id: u64 = of("id")?.parse().ok()?;
         (idle <= IDLE_SECONDS_MAX).then_some((id, name))
     });
-    in_queue.min().map(|(_, name)| name)
+    let mut in_queue: Vec<(u64, &str)> = in_queue.collect();
+    in_queue.sort_unstable();
+    in_queue.into_iter().map(|(_, name)| name).collect()
 }
 
 #[cfg(test)]
 mod tests {
     //! Lists of clients, and of nodes.
 
-    use super::{first, referees};
+    use super::{in_order, referees};
     use crate::nodes::listed;
 
     fn client(id: u32, name: &str, idle: u32) -> String {
@@ -122,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_connection_of_those_that_wait_is_first() {
+    fn those_that_wait_stand_in_the_order_of_their_connections() {
         let clients = [
             client(3, "", 0),
             client(21, "handover-b", 1),
@@ -130,10 +138,10 @@ mod tests {
             client(10, "handover-c", 3),
             client(100, "handover-a", 0),
         ];
-        assert_eq!(first(&clients.concat()), Some("handover-c"));
-        assert_eq!(first(&clients[0]), None);
-        assert_eq!(first(""), None);
-        assert_eq!(first("id=x name=handover-a idle=0\nid=1 name=handover-b\n"), None);
+        assert_eq!(in_order(&clients.concat()), ["handover-c", "handover-b", "handover-a"]);
+        for nobody in [&*clients[0], "", "id=x name=handover-a idle=0\nid=1 name=handover-b\n"] {
+            assert!(in_order(nobody).is_empty(), "{nobody}");
+        }
     }
 
     #[test]

@@ -229,9 +229,9 @@ async fn writes_outlast_the_pause_of_a_hand_over() -> anyhow::Result<()> {
     let digests = three_sessions(&servers, &connected).await?;
     for (shard, digest) in digests.iter().enumerate() {
         let mut primary = servers.servers()[shard].connect().await?;
+        let (begun, realm) = (Instant::now(), realm());
         let mut pause = redis::cmd("CLIENT");
         pause.arg("PAUSE").arg(2_000).arg("WRITE").query_async::<()>(&mut primary).await?;
-        let (begun, realm) = (Instant::now(), realm());
         let (touched, ended) = join!(
             connected.store.introspect_session(digest, &realm),
             connected.store.revoke_session(digest, &realm),
