@@ -113,35 +113,43 @@ async fn primaries_that_end_at_once_hand_over_one_after_another() -> anyhow::Res
     cluster.assert_sessions(&keys).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_primary_waits_for_its_turn_to_hand_over() -> anyhow::Result<()> {
-    let cluster = Cluster::formed(3, 1).await?;
-    let primary = cluster.primary(0).await?;
-    let mut referee = cluster.pods[&cluster.referee().await?].connect("operator").await?;
+/// Hands a shard over while another stands before its primary in the queue, and then does not any more.
+async fn assert_waits_for_its_turn(cluster: &Cluster, shard: u16) -> anyhow::Result<()> {
+    let primary = cluster.primary(shard).await?;
+    let pod = |name: &PodName| cluster.pods.get(name).context("a pod");
+    let mut referee = pod(&cluster.referee().await?)?.connect("operator").await?;
     let mut enter = redis::cmd("CLIENT");
     enter.arg("SETNAME").arg("handover-test").query_async::<()>(&mut referee).await?;
     let queue = Mutex::new(referee);
     let told = async {
-        eventually("the agent stands in the queue", Duration::from_secs(10), || async {
+        eventually("the agent has stood there for a second", Duration::from_secs(10), || async {
             let mut list = redis::cmd("CLIENT");
             let clients: String = list.arg("LIST").query_async(&mut *queue.lock().await).await?;
-            let looks = clients.lines().any(|client| {
+            let agent = |client: &&str| {
                 client.contains("name=handover-") && !client.contains("name=handover-test")
-            });
-            anyhow::ensure!(looks, "{clients}");
+            };
+            let agent = clients.lines().find(agent).context("nobody is there")?;
+            anyhow::ensure!(!agent.contains(" age=0 "), "{agent}");
             Ok(())
         })
         .await?;
-        // One that is asked to take over does it within milliseconds, and the agent looks every fifty.
-        let log = cluster.pods[&other(&primary, 0)].log();
+        // The agent looks every fifty milliseconds, and one that is asked takes over within a few.
+        let log = pod(&other(&primary, shard))?.log();
         assert!(!log.contains("Manual failover"), "{log}");
         drop(queue);
         anyhow::Ok(())
     };
-    let (ran, told) = join!(cluster.pods[&primary].run("prestop"), told);
+    let (ran, told) = join!(pod(&primary)?.run("prestop"), told);
     told?;
     assert_eq!(ran?.said, "redis-agent: handed over\n");
+    assert_eq!(cluster.primary(shard).await?, other(&primary, shard));
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_waits_for_its_turn_to_hand_over() -> anyhow::Result<()> {
+    let cluster = Cluster::formed(3, 1).await?;
+    assert_waits_for_its_turn(&cluster, 0).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,12 +157,8 @@ async fn a_queue_whose_referee_is_gone_is_kept_by_another() -> anyhow::Result<()
     let mut cluster = formed_as_in_production(3).await?;
     let referee = cluster.referee().await?;
     let shard = if referee == pod_name(0, 0) || referee == pod_name(0, 1) { 1 } else { 0 };
-    let primary = cluster.primary(shard).await?;
     cluster.pod(&referee)?.kill()?;
-    let ran = cluster.pods[&primary].run("prestop").await?;
-    assert_eq!(ran.said, "redis-agent: handed over\n");
-    assert_eq!(cluster.primary(shard).await?, other(&primary, shard));
-    Ok(())
+    assert_waits_for_its_turn(&cluster, shard).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
