@@ -83,27 +83,56 @@ async fn a_login_gives_a_session_that_ends_when_it_is_revoked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_and_an_unknown_user_get_the_same_answer() {
-    let pod = start(&config()).await;
+    let mut config = config();
+    config.limits.backoff.free_failures = 100;
+    let pod = start(&config).await;
     let encoded = hash(&pod, "right").await;
     let login = |encoded: Value| json!({ "username": "alice", "password": "wrong", "encoded": encoded, "session": {} });
     let wrong = post(&pod, "/v1/login", login(json!(encoded))).await;
     let unknown = post(&pod, "/v1/login", login(Value::Null)).await;
     assert_eq!((wrong.status, &wrong.body), (unknown.status, &unknown.body));
     assert_eq!(wrong.json(), json!({ "match": false, "needs_rehash": false, "reasons": [] }));
-    // Nor is a locked account told from others by the work that it takes.
-    let offered = async || {
-        let metrics = send(client().get(format!("http://{}/metrics", pod.admin))).await.body;
-        let of =
-            |line: &str| line.strip_prefix("authcluster_hasher_offered_units_total ")?.parse().ok();
+    let metrics = async || send(client().get(format!("http://{}/metrics", pod.admin))).await.body;
+    let count = async |metric: &str| {
+        let metrics = metrics().await;
+        let of = |line: &str| line.strip_prefix(metric)?.trim().parse().ok();
         metrics.lines().find_map(of).unwrap_or(0_u64)
     };
-    let before = offered().await;
-    let locked = post(&pod, "/v1/login", login(json!("!"))).await;
-    let work_of_locked = offered().await - before;
-    assert_eq!((wrong.status, &wrong.body), (locked.status, &locked.body));
-    post(&pod, "/v1/login", login(Value::Null)).await;
-    assert_eq!(work_of_locked, offered().await - before - work_of_locked);
-    assert_ne!(work_of_locked, 0);
+    let offered = async || count("authcluster_hasher_offered_units_total").await;
+    let work_of = async |path: &str, body: Value| {
+        let before = offered().await;
+        let answer = post(&pod, path, body).await;
+        (answer, offered().await - before)
+    };
+    let (_, work_of_unknown) = work_of("/v1/login", login(Value::Null)).await;
+    assert_ne!(work_of_unknown, 0);
+    // Nor is an account without a password told from others, by the answer or by the work that it takes.
+    let marks = [
+        "",
+        "!",
+        "!!",
+        "!*",
+        "*",
+        "*LK*",
+        "*NP*",
+        "NP",
+        "*LOCKED*$6$a$b",
+        "{CRYPT}!",
+        &format!("!{encoded}"),
+    ];
+    for mark in marks {
+        let (locked, work) = work_of("/v1/login", login(json!(mark))).await;
+        assert_eq!((locked.status, &locked.body), (wrong.status, &wrong.body), "{mark}");
+        assert_eq!(work, work_of_unknown, "{mark}");
+        let verify = json!({ "password": "right", "encoded": mark });
+        let (locked, work) = work_of("/v1/verify", verify).await;
+        assert_eq!((locked.status, &locked.json()["match"]), (200, &json!(false)), "{mark}");
+        assert_eq!(work, work_of_unknown, "{mark}");
+    }
+    // Metrics are read by others than those who may log users in.
+    let logins = 3 + u64::try_from(marks.len()).unwrap();
+    assert_eq!(count("authcluster_hasher_logins_total{result=\"mismatch\"}").await, logins);
+    assert_eq!(metrics().await.matches("authcluster_hasher_logins_total{").count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

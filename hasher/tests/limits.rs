@@ -53,6 +53,11 @@ impl Answer {
         (self.status, self.body["code"].as_str().unwrap_or("ok"))
     }
 
+    /// The headers that say how the rates stand.
+    fn rates(&self) -> Vec<String> {
+        self.shape().2.into_iter().filter(|header| header.starts_with("ratelimit")).collect()
+    }
+
     /// Everything that could tell two users apart, the time aside.
     fn shape(&self) -> (u16, Value, Vec<String>) {
         let said =
@@ -225,12 +230,48 @@ async fn the_help_desk_lifts_a_users_limits() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_makes_no_sense_is_no_attempt() {
     let pod = start(&config(&[(RateScope::User, 1, 3_600)])).await;
-    for encoded in
-        ["$no$such$format", "$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHQ$9sTbSlTio3B"]
-    {
-        assert_eq!(login(&pod, "alice", "p", &json!(encoded)).await.status, 422);
+    let no_password = json!({ "username": "alice", "encoded": null });
+    for _ in 0..2 {
+        let answer = post(&pod, "/v1/login", &[], no_password.clone()).await;
+        assert_eq!(answer.code(), (400, "malformed-request"));
     }
     assert_eq!(login(&pod, "alice", "p", &Value::Null).await.status, 200);
+}
+
+/// Otherwise limits and headers tell which users have a hash that cannot be verified, and each of their attempts is
+/// free.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stored_hash_that_cannot_be_verified_is_charged_like_a_wrong_password() {
+    let pod = start(&config(&[(RateScope::User, 2, 3_600)])).await;
+    let unverifiable = [
+        ("$no$such$format", (422, "unsupported-format")),
+        ("x", (422, "unsupported-format")),
+        (
+            "$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHQ$9sTbSlTio3B",
+            (422, "cost-out-of-bounds"),
+        ),
+        (
+            "$argon2id$v=19$m=7168,t=1,p=1,keyid=MjAyNg$YWFhYWFhYWFhYWFhYWFhYQ$\
+             YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE",
+            (503, "pepper-unavailable"),
+        ),
+    ];
+    let unknown = [
+        login(&pod, "unknown", "p", &Value::Null).await,
+        login(&pod, "unknown", "p", &Value::Null).await,
+        login(&pod, "unknown", "p", &Value::Null).await,
+    ];
+    for (turn, (encoded, code)) in unverifiable.into_iter().enumerate() {
+        let name = format!("user-{turn}");
+        for unknown in &unknown[..2] {
+            let answer = login(&pod, &name, "p", &json!(encoded)).await;
+            assert_eq!(answer.code(), code);
+            assert_eq!(answer.rates(), unknown.rates(), "{encoded}");
+            assert_eq!(answer.rates().len(), 2, "{:?}", answer.rates());
+        }
+        let denied = login(&pod, &name, "p", &json!(encoded)).await;
+        assert_eq!(denied.shape(), unknown[2].shape(), "{encoded}");
+    }
 }
 
 /// The deadline cannot be met, so nothing is computed, and nothing was tried.

@@ -1,5 +1,6 @@
-//! What the time of an answer tells: nothing of whether there is such a user, nor, without a session and a new
-//! hash, of whether the password is right. A program of its own, so that no other test runs beside it.
+//! What the time of an answer tells: nothing of whether there is such a user, nothing of what is stored for the user
+//! (a hash, a blank or locked one, one that cannot be verified here), nor, without a session and a new hash, of whether
+//! the password is right. A program of its own, so that no other test runs beside it.
 //!
 //! The test is Kolmogorov's and Smirnov's for two samples: the largest distance between two distributions.
 //! Requests of all kinds are sent one after the other in random order, so that whatever else the machine
@@ -51,11 +52,49 @@ enum Kind {
     Unknown,
     Wrong,
     Right,
+    /// The stored hash is empty.
+    Blank,
+    /// The stored hash is that of a locked account.
+    Locked,
+    /// The stored hash is of no format.
+    Unreadable,
+    /// The stored hash costs more than the bounds.
+    TooExpensive,
+    /// The stored hash names a pepper that this pod does not have.
+    MissingPepper,
     /// For comparison: another user, whose hash takes eight times the work.
     Dear,
 }
 
-const KINDS: [Kind; 4] = [Kind::Unknown, Kind::Wrong, Kind::Right, Kind::Dear];
+/// [`Kind::Dear`] is the last one: it does not take part in each turn.
+const KINDS: [Kind; 9] = [
+    Kind::Unknown,
+    Kind::Wrong,
+    Kind::Right,
+    Kind::Blank,
+    Kind::Locked,
+    Kind::Unreadable,
+    Kind::TooExpensive,
+    Kind::MissingPepper,
+    Kind::Dear,
+];
+
+impl Kind {
+    fn index(self) -> usize {
+        KINDS.iter().position(|kind| *kind == self).unwrap()
+    }
+
+    fn status(self) -> u16 {
+        match self {
+            Self::Unreadable | Self::TooExpensive => 422,
+            Self::MissingPepper => 503,
+            _ => 200,
+        }
+    }
+}
+
+/// Times of each kind, in the order of [`KINDS`].
+type Times = [Vec<f64>; KINDS.len()];
 
 /// Of so many turns one has a dear hash: a difference that size is seen in few.
 const DEAR_EACH: usize = 5;
@@ -80,11 +119,11 @@ impl World {
         usize::try_from(number).unwrap() % sides
     }
 
-    async fn call(&self, path: &str, body: &Value) -> (Value, f64) {
+    async fn call(&self, path: &str, body: &Value, status: u16) -> (Value, f64) {
         let request = pod::call(&self.client, &self.pod, path, body.to_string());
         let begun = Instant::now();
         let response = request.send().await.unwrap();
-        assert_eq!(response.status(), 200);
+        assert_eq!(response.status(), status, "{path}");
         let text = response.text().await.unwrap();
         (serde_json::from_str(&text).unwrap(), begun.elapsed().as_secs_f64())
     }
@@ -92,28 +131,31 @@ impl World {
     /// One login of somebody who has not been there before.
     async fn time(&mut self, kind: Kind, stored: &Stored) -> f64 {
         self.users += 1;
-        let (encoded, right) = match kind {
-            Kind::Dear => (&stored.dear, "right"),
-            Kind::Unknown | Kind::Wrong | Kind::Right => {
-                let which = self.roll(stored.users.len());
-                let (encoded, right) = &stored.users[which];
-                (encoded, *right)
-            }
-        };
+        let which = self.roll(stored.users.len());
+        let (users, right) = &stored.users[which];
         // Long ones, too (CVE-2025-22234).
         let wrong = "wrong".repeat([1, 30][self.roll(2)]);
-        let password = if kind == Kind::Right { right.to_owned() } else { wrong };
-        let encoded = if kind == Kind::Unknown { &Value::Null } else { encoded };
+        let password = if kind == Kind::Right { (*right).to_owned() } else { wrong };
+        let encoded = match kind {
+            Kind::Unknown => Value::Null,
+            Kind::Wrong | Kind::Right => json!(users),
+            Kind::Blank => json!(""),
+            Kind::Locked => json!(format!("!{users}")),
+            Kind::Unreadable => json!(format!("$no${users}")),
+            Kind::TooExpensive => json!(stored.policy.replace("t=4", "t=4096")),
+            Kind::MissingPepper => json!(stored.policy.replace("p=1", "p=1,keyid=MjAyNg")),
+            Kind::Dear => json!(stored.policy.replace("t=4", "t=32")),
+        };
         let name = format!("user-{}", self.users);
         let body = json!({ "username": name, "password": password, "encoded": encoded });
-        let (answer, time) = self.call("/v1/login", &body).await;
-        assert_eq!(answer["match"], kind == Kind::Right, "{kind:?}");
+        let (answer, time) = self.call("/v1/login", &body, kind.status()).await;
+        assert_eq!(answer["match"] == true, kind == Kind::Right, "{kind:?}");
         time
     }
 
     /// [`TURNS`] of each kind, sorted.
-    async fn measure(&mut self, stored: &Stored) -> [Vec<f64>; 4] {
-        let mut times: [Vec<f64>; 4] = Default::default();
+    async fn measure(&mut self, stored: &Stored) -> Times {
+        let mut times = Times::default();
         for turn in 0..=TURNS {
             let mut left = KINDS.to_vec();
             if turn % DEAR_EACH != 0 {
@@ -125,8 +167,7 @@ impl World {
                 let time = self.time(kind, stored).await;
                 // The first turn is for connections and caches.
                 if turn > 0 {
-                    let index = KINDS.iter().position(|of| *of == kind).unwrap();
-                    times[index].push(time);
+                    times[kind.index()].push(time);
                 }
             }
         }
@@ -139,8 +180,10 @@ impl World {
 
 /// The users' table.
 struct Stored {
-    users: Vec<(Value, &'static str)>,
-    dear: Value,
+    /// The hashes, and their passwords.
+    users: Vec<(String, &'static str)>,
+    /// A hash of the policy.
+    policy: String,
 }
 
 fn median(sorted: &[f64]) -> f64 {
@@ -163,26 +206,36 @@ fn distance(first: &[f64], second: &[f64], margin: f64) -> f64 {
     above(first, second, shift).max(above(second, first, shift))
 }
 
-fn check(name: &str, times: &[Vec<f64>; 4]) {
-    let [unknown, wrong, right, dear] = times;
-    let ms = |sample: &[f64]| 1e3 * median(sample);
-    println!(
-        "\n{name}: medians unknown {:.3} ms, wrong {:.3} ms, right {:.3} ms, eight times the work {:.3} ms",
-        ms(unknown),
-        ms(wrong),
-        ms(right),
-        ms(dear)
-    );
-    for (what, first, second, margin) in [
-        ("unknown and wrong", unknown, wrong, 0.0),
-        ("unknown and right", unknown, right, MARGIN),
-        ("wrong and right", wrong, right, MARGIN),
-    ] {
-        let (apart, plain) = (distance(first, second, margin), distance(first, second, 0.0));
-        println!("{what}: {apart:.3} apart, {plain:.3} without margin, bound {BOUND}");
-        assert!(apart < BOUND, "{name}: time tells {what} apart: {apart:.3}");
+/// The kinds that must not be told apart, and how much of the median does not count.
+const ALIKE: [(Kind, Kind, f64); 8] = [
+    (Kind::Unknown, Kind::Wrong, 0.0),
+    (Kind::Unknown, Kind::Right, MARGIN),
+    (Kind::Wrong, Kind::Right, MARGIN),
+    (Kind::Unknown, Kind::Blank, 0.0),
+    (Kind::Unknown, Kind::Locked, 0.0),
+    (Kind::Unknown, Kind::Unreadable, 0.0),
+    (Kind::Unknown, Kind::TooExpensive, 0.0),
+    (Kind::Unknown, Kind::MissingPepper, 0.0),
+];
+
+fn check(name: &str, times: &Times) {
+    println!("\n{name}: medians");
+    for kind in KINDS {
+        println!("{kind:?} {:.3} ms", 1e3 * median(&times[kind.index()]));
     }
-    let apart = distance(unknown, dear, MARGIN);
+    let mut told = Vec::new();
+    for (one, other, margin) in ALIKE {
+        let (first, second) = (&times[one.index()], &times[other.index()]);
+        let (apart, plain) = (distance(first, second, margin), distance(first, second, 0.0));
+        println!(
+            "{one:?} and {other:?}: {apart:.3} apart, {plain:.3} without margin, bound {BOUND}"
+        );
+        if apart >= BOUND {
+            told.push(format!("{one:?} and {other:?} by {apart:.3}"));
+        }
+    }
+    assert!(told.is_empty(), "{name}: time tells apart {}", told.join(", "));
+    let apart = distance(&times[Kind::Unknown.index()], &times[Kind::Dear.index()], MARGIN);
     assert!(apart > DEAR_APART, "{name}: not even eight times the work is seen: {apart:.3}");
 }
 
@@ -190,19 +243,18 @@ fn check(name: &str, times: &[Vec<f64>; 4]) {
 async fn the_time_of_an_answer_tells_nothing_of_a_user() {
     // Everyone has a hash of the policy.
     let mut world = World::start(Vec::new()).await;
-    let made = world.call("/v1/hash", &json!({ "password": "right" })).await.0;
-    let encoded = made["encoded"].clone();
-    let dear = json!(encoded.as_str().unwrap().replace("t=4", "t=32"));
-    let stored = Stored { users: vec![(encoded.clone(), "right")], dear: dear.clone() };
+    let made = world.call("/v1/hash", &json!({ "password": "right" }), 200).await.0;
+    let policy = made["encoded"].as_str().unwrap().to_owned();
+    let stored = Stored { users: vec![(policy.clone(), "right")], policy: policy.clone() };
     let times = world.measure(&stored).await;
     check("one kind of hash", &times);
 
     // Two of five still have the old one, which takes another time. The median is a new one's.
     let mix = vec![MixShare { example: OLD.0.to_owned(), share_percent: 40 }];
     let mut world = World::start(mix).await;
-    let (old, new) = ((json!(OLD.0), OLD.1), (encoded, "right"));
+    let (old, new) = ((OLD.0.to_owned(), OLD.1), (policy.clone(), "right"));
     let users = vec![old.clone(), old, new.clone(), new.clone(), new];
-    let stored = Stored { users, dear };
+    let stored = Stored { users, policy };
     let times = world.measure(&stored).await;
     check("two of five hashes are old", &times);
 }

@@ -1,9 +1,14 @@
 //! Login: ask the limits, verify, and then create the session and migrate an old hash.
+//!
+//! Equal treatment: limits and work come before any answer about the stored hash. Where no password can be right (no
+//! row, a blank or locked one) and where the stored hash cannot be verified here, the job is a dummy
+//! verification, and the attempt stays charged like one with a wrong password.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use authcluster_contract::http::{LoginReply, LoginRequest, NewSession, Scheme};
+use authcluster_contract::secret::SecretString;
 use authcluster_contract::user::UserKey;
 use http::HeaderMap;
 
@@ -11,7 +16,7 @@ use super::migrate::{Due, Offer};
 use super::{Service, verified};
 use crate::auth::Caller;
 use crate::error::ApiError;
-use crate::formats::Stored;
+use crate::formats::{FormatError, Stored};
 use crate::limits::LimitHeaders;
 use crate::policy::rehash::rehash_reasons;
 use crate::store::StoreError;
@@ -34,9 +39,9 @@ pub struct LoginAnswer {
 /// What a login is about, once it has been read.
 struct Wanted {
     user: UserKey,
+    /// The hash that is computed: the user's own, or the dummy user's.
     stored: Arc<Stored>,
-    /// Whether there is such a user.
-    known: bool,
+    row: Row,
     job: Job,
     username: String,
     session: Option<NewSession>,
@@ -44,12 +49,23 @@ struct Wanted {
     due: Option<Due>,
 }
 
+/// What the request says of the user's row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Row {
+    /// It holds a hash that is verified here.
+    Verifiable,
+    /// No password is right: there is no row, or its hash is blank or locked.
+    WithoutPassword,
+    /// Its hash cannot be verified here. The caller learns why after the dummy verification.
+    Unverifiable(FormatError),
+}
+
 impl Service {
     /// Logs a user in.
     ///
     /// # Errors
-    /// A request that makes no sense, a stored hash that cannot be worked on, too many attempts, no pod
-    /// that can do it in time, or a session that could not be kept.
+    /// A request that makes no sense, too many attempts, no pod that can do it in time, a stored hash that
+    /// cannot be verified (after equal work), or a session that could not be kept.
     pub async fn login(
         &self,
         caller: &Caller,
@@ -67,12 +83,12 @@ impl Service {
         let job = self.offer(caller, wanted.job).map_err(with_limits)?;
         let computed = self.work.compute(Some(&who), job, deadline).await;
         let computed = computed.map_err(ApiError::from).and_then(|outcome| verified(&outcome));
-        let matches = computed.map_err(with_limits)? & wanted.known;
-        self.metrics.logged_in(match (wanted.known, matches) {
-            (false, _) => LoginResult::UnknownUser,
-            (true, false) => LoginResult::Mismatch,
-            (true, true) => LoginResult::Match,
-        });
+        // The dummy user's hash may be an example whose password is known: its match never counts.
+        let matches = computed.map_err(with_limits)? & (wanted.row == Row::Verifiable);
+        if let Row::Unverifiable(error) = wanted.row {
+            return Err(ApiError::from(error).with_limits(attempt.failed()));
+        }
+        self.metrics.logged_in(if matches { LoginResult::Match } else { LoginResult::Mismatch });
         if !matches {
             return Ok(LoginAnswer { reply: mismatch(), limits: attempt.failed() });
         }
@@ -97,29 +113,33 @@ impl Service {
         Ok(LoginAnswer { reply, limits: refunded })
     }
 
-    /// Everything that can be wrong with the request, before anything is charged for it.
+    /// Everything that can be wrong with the request itself, whoever the user is, before anything is charged.
     fn wanted(&self, caller: &Caller, mut request: LoginRequest) -> Result<Wanted, ApiError> {
         let user = self.keys.user(&caller.realm, &request.username)?;
         let password = request.password()?;
         if let Some(session) = &request.session {
             self.check_session(session)?;
         }
-        let encoded = request.encoded.as_ref();
-        let stored = encoded.map(|it| Stored::parse(it.expose(), &self.bounds)).transpose()?;
-        // A locked account costs nothing to refuse, and would be told from others by its time.
-        let stored = stored.filter(|stored| stored.scheme() != Scheme::Unusable);
-        let (stored, known) = match stored {
-            Some(stored) => (Arc::new(stored), true),
-            None => (Arc::clone(self.nobody.of(&user)), false),
-        };
-        let due = (known && request.migrate).then(|| Due {
+        let (row, stored) = self.row(request.encoded.as_ref());
+        let stored = stored.unwrap_or_else(|| Arc::clone(self.nobody.of(&user)));
+        let due = (row == Row::Verifiable && request.migrate).then(|| Due {
             user: user.clone(),
             password: password.clone(),
             stored: Arc::clone(&stored),
         });
         let job = Job::Verify { password, stored: Arc::clone(&stored) };
         let LoginRequest { username, session, .. } = request;
-        Ok(Wanted { user, stored, known, job, username, session, due })
+        Ok(Wanted { user, stored, row, job, username, session, due })
+    }
+
+    /// Reads the stored hash; without one that can be verified the dummy user's is computed.
+    fn row(&self, encoded: Option<&SecretString>) -> (Row, Option<Arc<Stored>>) {
+        let Some(encoded) = encoded else { return (Row::WithoutPassword, None) };
+        match Stored::parse(encoded.expose(), &self.bounds) {
+            Ok(stored) if stored.scheme() == Scheme::Unusable => (Row::WithoutPassword, None),
+            Ok(stored) => (Row::Verifiable, Some(Arc::new(stored))),
+            Err(error) => (Row::Unverifiable(error), None),
+        }
     }
 }
 

@@ -79,6 +79,12 @@ impl Nobody {
         Ok(Self { mix: read, current: Arc::new(current) })
     }
 
+    /// What is computed for this user; without a user the hash that the policy asks for.
+    #[must_use]
+    pub fn for_user(&self, user: Option<&UserKey>) -> &Arc<Stored> {
+        user.map_or(&self.current, |user| self.of(user))
+    }
+
     /// What is worked on for this user.
     #[must_use]
     pub fn of(&self, user: &UserKey) -> &Arc<Stored> {

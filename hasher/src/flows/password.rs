@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use authcluster_contract::http::{Code, HashReply, HashRequest, VerifyReply, VerifyRequest};
+use authcluster_contract::http::{
+    Code, HashReply, HashRequest, Scheme, VerifyReply, VerifyRequest,
+};
 
 use super::migrate::{Due, Offer};
 use super::{Service, WrongOutcome, verified};
@@ -61,9 +63,15 @@ impl Service {
             password: password.clone(),
             stored: Arc::clone(&stored),
         });
-        let job = Job::Verify { password, stored: Arc::clone(&stored) };
+        // An account without a password takes the time of one that has a password. A hash that cannot be
+        // verified is refused at once: a caller that has no limits here has a `/v1/login` for end users.
+        let has_password = stored.scheme() != Scheme::Unusable;
+        let user = who.as_ref().map(|who| &who.user);
+        let computed = if has_password { &stored } else { self.nobody.for_user(user) };
+        let job = Job::Verify { password, stored: Arc::clone(computed) };
         let job = self.offer(caller, job)?;
-        let matches = verified(&self.work.compute(who.as_ref(), job, deadline).await?)?;
+        let computed = self.work.compute(who.as_ref(), job, deadline).await?;
+        let matches = verified(&computed)? & has_password;
         let reasons = if matches { rehash_reasons(&stored, &self.policy) } else { Vec::new() };
         let rehash = match due {
             Some(due) if !reasons.is_empty() => self.migrate(caller, due, deadline).await,

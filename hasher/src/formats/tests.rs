@@ -51,7 +51,8 @@ fn a_string_without_a_version_is_the_old_one() {
 fn every_truncation_within_the_structure_is_refused_and_none_of_them_panics() {
     let whole = format!("$argon2id$v=19$m=19456,t=2,p=1${SALT}${OUTPUT}");
     let shortest = whole.len() - OUTPUT.len() + SALT.len();
-    for end in 0..whole.len() {
+    // Nothing at all is a blank hash, which no password matches.
+    for end in 1..whole.len() {
         // An output that is cut at a whole byte is another, shorter output: read, and never equal.
         let cut_output = end >= shortest && parse(&whole[..end]).is_ok();
         assert!(cut_output || parse(&whole[..end]).is_err(), "{}", &whole[..end]);
@@ -86,7 +87,7 @@ fn bombs_are_refused_by_name() {
 #[test]
 fn what_is_not_exactly_the_format_is_unsupported() {
     let with = |parameters: &str| format!("$argon2id$v=19${parameters}${SALT}${OUTPUT}");
-    for encoded in ["", "$", "hunter2", "$2b$12$abcdefghijklmnopqrstuu", "{ARGON2}$argon2id$v=19"] {
+    for encoded in ["$", "hunter2", "$2b$12$abcdefghijklmnopqrstuu", "{ARGON2}$argon2id$v=19"] {
         refused(encoded, "no supported format");
     }
     refused(&format!("$argon2id$v=18$m=8,t=1,p=1${SALT}${OUTPUT}"), "versions 16 and 19");
@@ -110,6 +111,28 @@ fn what_is_not_exactly_the_format_is_unsupported() {
     // The last letter holds four bits that no byte uses; only zeros are right.
     refused(&format!("$argon2id$v=19$m=8,t=1,p=1$YWFhYWFhYWFhYWFhYWFhYR${OUTPUT}"), "its salt");
     refused(&"$".repeat(ENCODED_BYTES_MAX + 1), "longer than any known format");
+}
+
+#[test]
+fn marks_of_accounts_without_a_password_are_read_and_no_password_matches_them() {
+    let django = "!y7zWnsKFHuiDrRBjDTkJm6rAXJCDJ2eYMUSlqBpx";
+    let sha512 = "$6$Nq2rT8xW$cz89nnyti/VSCxOVt7aTBARZPfD2lw8yqUb0VI1OnlOGUMmD";
+    let hashes = ["!", "!!", "*LK*", "*LOCKED*"].map(|lock| format!("{lock}{sha512}"));
+    let whole = ["", "!", "!!", "!*", "*", "*LK*", "*LOCKED*", "*NP*", "NP", django];
+    for mark in whole.into_iter().chain(hashes.iter().map(String::as_str)) {
+        let in_crypt = (!mark.is_empty()).then(|| format!("{{CRYPT}}{mark}"));
+        for encoded in [Some(mark.to_owned()), in_crypt].into_iter().flatten() {
+            let stored = parse(&encoded).unwrap();
+            assert_eq!(stored.scheme(), Scheme::Unusable, "{encoded}");
+            let Parsed::Legacy(hash) = stored.parsed() else { panic!("{encoded}") };
+            assert!(!hash.matches(b"") && !hash.matches(mark.as_bytes()), "{encoded}");
+        }
+    }
+    for encoded in [" ", "! ", "!\n", "!caf\u{e9}", "*a", "**", "*lk*", "np", "NP$6$", "{CRYPT}"] {
+        refused(encoded, "no supported format");
+    }
+    refused("x", "the hash is in the shadow file");
+    refused("{CRYPT}x", "no supported format");
 }
 
 #[test]

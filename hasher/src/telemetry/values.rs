@@ -52,15 +52,13 @@ closed! {
 }
 
 closed! {
-    /// How a login came out. Wrong passwords and unknown users are told apart here, where only the
-    /// team sees it, and nowhere else.
+    /// How a login came out. Users without a row are counted with wrong passwords: metrics do not tell whether a
+    /// user exists.
     pub enum LoginResult {
         /// The password is right.
         Match = "match",
-        /// The password is wrong.
+        /// The password is wrong, or no password can be right: no such user, or a blank or locked hash.
         Mismatch = "mismatch",
-        /// There is no such user.
-        UnknownUser = "unknown-user",
     }
 }
 

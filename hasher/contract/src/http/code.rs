@@ -100,11 +100,11 @@ codes! {
 
     /// The stored hash is of no known format, or of a family that is not accepted.
     UnsupportedFormat = 422, "unsupported-format", "Unsupported hash format";
-    "Neither yes nor no. `hasher inspect` says what is wrong with the row; have the user set a new password, or accept the family."
+    "Neither yes nor no. `hasher inspect` says what is wrong with the row; have the user set a new password, or accept the family. A login was charged like one with a wrong password; show the end user the same text as for that."
 
     /// The stored hash asks for more work or memory than is allowed.
     CostOutOfBounds = 422, "cost-out-of-bounds", "Hash cost out of bounds";
-    "Neither yes nor no. Raise the bound that `detail` names, or have the user set a new password."
+    "Neither yes nor no. Raise the bound that `detail` names, or have the user set a new password. A login was charged like one with a wrong password; show the end user the same text as for that."
 
     /// The password is longer than 1024 bytes.
     PasswordTooLong = 422, "password-too-long", "Password too long";
@@ -120,7 +120,7 @@ codes! {
 
     /// Too many attempts, or more work than the caller's `unitsPerSecond`.
     Throttled = 429, "throttled", "Too many attempts";
-    "Come back after `Retry-After`, and not before: tell the user how long. Nothing was computed."
+    "Come back after `Retry-After`, and not before. Nothing was computed. docs/SECURITY.md says what an end user may be told."
 
     /// A fault of the hasher.
     Internal = 500, "internal", "Internal error";
@@ -140,7 +140,7 @@ codes! {
 
     /// The stored hash was made with a pepper that this cluster does not have.
     PepperUnavailable = 503, "pepper-unavailable", "Pepper unavailable";
-    "Neither yes nor no. Bring the pepper that `detail` names back; the password may well be right."
+    "Neither yes nor no. Bring the pepper that `detail` names back; the password may well be right. A login was charged like one with a wrong password; `POST /v1/limits/reset` lifts that."
 
     /// A commit cannot be noted, because Redis is away.
     MigrationsUnavailable = 503, "migrations-unavailable", "Migrations unavailable";
