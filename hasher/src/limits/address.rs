@@ -4,7 +4,7 @@
 //! trusted proxies the Nth entry from the right is the last that one of them wrote, and whatever stands
 //! before it the user may have written.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::{HeaderMap, HeaderName};
 
@@ -14,7 +14,10 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// In the body.
-    #[error("`address` is no IPv4 or IPv6 address: send it alone, without port, brackets or zone")]
+    #[error(
+        "`address` is neither an IPv4 or IPv6 address nor an address with a port: send one address without a \
+         zone, or `null` if the address is not known"
+    )]
     Said,
     /// In the header.
     #[error(
@@ -24,14 +27,15 @@ pub enum AddressError {
     Forwarded(usize),
 }
 
-/// The body's address, or else the header's. `None` = not known.
+/// The body's address, or else the header's. `None` = not known. An empty address, which a framework sends that does not
+/// know the peer of a connection, and `unknown` (RFC 7239, section 6.2) count as no address.
 pub(super) fn of_user(
     said: Option<&str>,
     headers: &HeaderMap,
     trusted_hops: usize,
 ) -> Result<Option<IpAddr>, AddressError> {
-    if let Some(said) = said {
-        return said.parse().map(Some).map_err(|_| AddressError::Said);
+    if let Some(said) = said.filter(|said| !is_unknown(said)) {
+        return address(said).map(Some).ok_or(AddressError::Said);
     }
     let Some(from_right) = trusted_hops.checked_sub(1) else { return Ok(None) };
     // Several fields are one, in their order (RFC 9110, section 5.3).
@@ -40,15 +44,28 @@ pub(super) fn of_user(
         fields.iter().rev().flat_map(|field| field.as_bytes().rsplit(|byte| *byte == b','));
     match entries.map(<[u8]>::trim_ascii).filter(|entry| !entry.is_empty()).nth(from_right) {
         None => Ok(None),
-        Some(entry) => parsed(entry).map(Some).ok_or(AddressError::Forwarded(trusted_hops)),
+        Some(entry) => {
+            let wrong = AddressError::Forwarded(trusted_hops);
+            let entry = std::str::from_utf8(entry).map_err(|_| wrong)?;
+            if is_unknown(entry) { Ok(None) } else { address(entry).map(Some).ok_or(wrong) }
+        }
     }
 }
 
-/// Some proxies add the port that they were called from.
-fn parsed(entry: &[u8]) -> Option<IpAddr> {
-    let entry = std::str::from_utf8(entry).ok()?;
-    let with_port = || entry.parse::<SocketAddr>().map(|address| address.ip());
-    entry.parse().or_else(|_| with_port()).ok()
+fn is_unknown(text: &str) -> bool {
+    text.is_empty() || text.eq_ignore_ascii_case("unknown")
+}
+
+/// An address, alone or as proxies write it: with the port of the connection, or an IPv6 address in brackets.
+fn address(text: &str) -> Option<IpAddr> {
+    let with_port = || text.parse::<SocketAddr>().map(|address| address.ip()).ok();
+    let in_brackets = || {
+        let inside = text.strip_prefix('[')?.strip_suffix(']')?;
+        inside.parse::<Ipv6Addr>().map(IpAddr::from).ok()
+    };
+    // `SocketAddr` reads the zone of a link-local address, which names an interface of another machine.
+    let address = text.parse().ok().or_else(with_port).or_else(in_brackets);
+    address.filter(|_| !text.contains('%'))
 }
 
 #[cfg(test)]
@@ -71,14 +88,37 @@ mod tests {
     }
 
     #[test]
-    fn the_body_is_read_strictly() {
+    fn the_body_holds_one_address_as_proxies_write_it() {
         check(Some("192.0.2.1"), &[], 0, "192.0.2.1");
         check(Some("2001:db8::1"), &["10.0.0.1"], 1, "2001:db8::1");
-        for wrong in
-            ["", "192.0.2", "192.0.2.01", " 192.0.2.1", "192.0.2.1:80", "[::1]", "fe80::1%eth0"]
-        {
-            check(Some(wrong), &[], 0, "Said");
+        check(Some("192.0.2.1:4711"), &[], 0, "192.0.2.1");
+        check(Some("[2001:db8::1]:443"), &[], 0, "2001:db8::1");
+        check(Some("[2001:db8::1]"), &[], 0, "2001:db8::1");
+        for wrong in [
+            "192.0.2",
+            "192.0.2.01",
+            " 192.0.2.1",
+            "192.0.2.1:",
+            "192.0.2.1:65536",
+            "192.0.2.1, 10.0.0.1",
+            "[192.0.2.1]",
+            "[::1",
+            "fe80::1%eth0",
+            "[fe80::1%2]:443",
+            "_hidden",
+        ] {
+            check(Some(wrong), &["10.0.0.1"], 1, "Said");
         }
+    }
+
+    #[test]
+    fn an_empty_or_unknown_address_counts_as_none() {
+        for none in ["", "unknown", "Unknown"] {
+            check(Some(none), &["10.0.0.1"], 0, "-");
+            check(Some(none), &["10.0.0.1"], 1, "10.0.0.1");
+        }
+        check(None, &["6.6.6.6, unknown"], 1, "-");
+        check(None, &["unknown, 10.0.0.1"], 1, "10.0.0.1");
     }
 
     #[test]
@@ -92,7 +132,7 @@ mod tests {
         check(None, &["6.6.6.6,,2001:db8::1 , "], 1, "2001:db8::1");
         check(None, &["1.1.1.1:4711"], 1, "1.1.1.1");
         check(None, &["[2001:db8::1]:4711"], 1, "2001:db8::1");
-        check(None, &["6.6.6.6, unknown"], 1, "Forwarded(1)");
+        check(None, &["6.6.6.6, [::1"], 1, "Forwarded(1)");
         // What lies beyond the trusted ones may be anything.
         check(None, &["nonsense, 1.1.1.1"], 1, "1.1.1.1");
     }
