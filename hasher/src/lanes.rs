@@ -165,6 +165,7 @@ impl Lanes {
                     all,
                     deadline: terms.deadline,
                     large,
+                    started: terms.started,
                     reply,
                 });
                 drop(queue);

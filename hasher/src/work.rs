@@ -6,6 +6,7 @@
 
 mod local;
 mod routed;
+mod started;
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::store::NodeEntry;
 
 pub use self::local::{Identity, Local};
 pub use self::routed::Routed;
+pub use self::started::HashStarted;
 
 /// How a job comes out, in the end.
 pub type WorkFuture<'a> = BoxFuture<'a, Result<Outcome, WorkError>>;
@@ -35,7 +37,18 @@ pub type WorkFuture<'a> = BoxFuture<'a, Result<Outcome, WorkError>>;
 pub trait Work: Send + Sync + 'static {
     /// Does one job before its deadline, or refuses. The user finds the user's home pod; any pod does
     /// without one.
-    fn compute<'a>(&'a self, who: Option<&'a Who>, job: Job, deadline: Instant) -> WorkFuture<'a>;
+    fn compute<'a>(&'a self, who: Option<&'a Who>, job: Job, deadline: Instant) -> WorkFuture<'a> {
+        self.compute_marking(who, job, deadline, HashStarted::default())
+    }
+
+    /// The same, and sets the flag when a hashing worker begins or may begin.
+    fn compute_marking<'a>(
+        &'a self,
+        who: Option<&'a Who>,
+        job: Job,
+        deadline: Instant,
+        started: HashStarted,
+    ) -> WorkFuture<'a>;
 
     /// What a computation is worth on this pod, now.
     fn quote(&self, demand: Demand) -> Quote;
@@ -120,12 +133,22 @@ impl Job {
 }
 
 /// What whoever hands over a job can live with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Terms {
     /// The job must be finished by then.
     pub deadline: Instant,
     /// Refuse instead of keeping the job longer than this beyond what it takes at best.
     pub wait_max: Option<Duration>,
+    /// Set when a hashing worker begins the job.
+    pub started: HashStarted,
+}
+
+impl Terms {
+    /// To be finished by then, however long the job waits; without an observer of its start.
+    #[must_use]
+    pub fn until(deadline: Instant) -> Self {
+        Self { deadline, wait_max: None, started: HashStarted::default() }
+    }
 }
 
 /// A finished job.

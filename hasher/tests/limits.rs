@@ -293,6 +293,32 @@ async fn what_no_pod_can_compute_is_given_back() {
     }
 }
 
+/// The clients disconnect after 4 ms, while a hashing worker computes for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_disconnects_during_its_hash_has_failed() {
+    const ATTEMPTS: u64 = 15;
+    let mut config = config(&[(RateScope::User, 15, 3_600)]);
+    config.limits.backoff.free_failures = 100;
+    let pod = start(&config).await;
+    // Far more than 4 ms of work, and 320 work units.
+    let long = json!(
+        "$argon2id$v=19$m=16384,t=20,p=1$c29tZXNhbHQ$9sTbSlTio3Biev89thdrlKKiCaYsjjYVJxGAL3swxpQ"
+    );
+    let body = json!({ "username": "alice", "password": "wrong", "encoded": long });
+    let computed = || pod.local.done().unwanted.0 / 320;
+    let mut sent = 0;
+    while computed() < ATTEMPTS {
+        assert!(sent < 1_000, "{} of {sent} were computed", computed());
+        sent += 1;
+        let attempt = post(&pod, "/v1/login", &[], body.clone());
+        drop(tokio::time::timeout(Duration::from_millis(4), attempt).await);
+        // One at a time. Attempts that were cancelled before a worker began are refunded.
+        eventually(async || (pod.local.load().0 == 0).then_some(())).await;
+    }
+    let next = post(&pod, "/v1/login", &[], body).await;
+    assert_eq!(next.code(), (429, "throttled"), "{sent} sent, {} computed", computed());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_has_a_budget_of_work() {
     let folder = tempfile::tempdir().unwrap();

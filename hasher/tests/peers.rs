@@ -49,7 +49,7 @@ use cluster::{
 };
 
 fn patient() -> Terms {
-    Terms { deadline: now() + PATIENCE, wait_max: None }
+    Terms::until(now() + PATIENCE)
 }
 
 /// The table that [`pods`] made, without the ghosts.
@@ -188,12 +188,14 @@ async fn dead_peers_are_answered_for_by_others_within_the_deadline() {
     let client = peer::Client::new(authority.peer(), Tasks::default());
     let (from, job) = ("tester".parse().unwrap(), hash(SMALL));
     let began = now();
-    let calls = (0..40).map(|_| client.compute(mute, &from, (None, &job), patient()));
+    let unsent = patient();
+    let calls = (0..40).map(|_| client.compute(mute, &from, (None, &job), unsent.clone()));
     for called in futures::future::join_all(calls).await {
         let error = chain(&called.unwrap_err());
         assert!(error.ends_with("made no connection within 250 ms"), "{error}");
     }
     assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(!unsent.started.may_have_begun(), "no peer has received the job");
 }
 
 /// Everything through, until it is cut without a word; the connections stay open, and are counted.
@@ -234,8 +236,10 @@ async fn a_peer_that_falls_silent_on_its_one_connection_is_found_out() {
     assert_eq!(connections.load(Ordering::Relaxed), 1);
     cut.cancel();
     let began = now();
-    let error = client.compute(address, &from, (None, &hash(SMALL)), patient()).await.unwrap_err();
+    let sent = patient();
+    let error = client.compute(address, &from, (None, &hash(SMALL)), sent.clone()).await.unwrap_err();
     assert!(matches!(error, PeerError::Broke(_)), "{error}");
+    assert!(sent.started.may_have_begun(), "the peer has not refused the job");
     assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
 }
 
@@ -250,11 +254,18 @@ async fn a_caller_that_goes_away_takes_its_job_back_from_the_peer() {
     let busy = pods[0].occupy();
     let load = pods[0].local.load();
     let address = pods[0].address;
+    let refused = Terms { wait_max: Some(Duration::ZERO), ..patient() };
+    let reply = client.compute(address, &from, (None, &hash(SMALL)), refused.clone()).await;
+    assert!(matches!(reply.unwrap().answer, Answer::Refused(_)));
+    assert!(!refused.started.may_have_begun());
+    let sent = patient();
+    let terms = sent.clone();
     let call = tokio::spawn(async move {
-        client.compute(address, &from, (None, &hash(SMALL)), patient()).await
+        client.compute(address, &from, (None, &hash(SMALL)), terms).await
     });
     eventually("the job waits", || pods[0].local.load() == load.saturating_add(Units(1))).await;
     call.abort();
+    assert!(sent.started.may_have_begun(), "the asking pod cannot know that it waits there");
     eventually("the job is taken back", || pods[0].count("peer_jobs", "gone") == 1).await;
     assert_eq!(pods[0].count("peer_jobs", "done"), 1);
     assert!(pods[0].local.load() <= load);

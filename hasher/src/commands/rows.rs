@@ -208,7 +208,7 @@ impl<T> Pipeline<T> {
         write: &mut impl FnMut(T, Answer) -> anyhow::Result<()>,
     ) -> anyhow::Result<Pending> {
         loop {
-            let terms = Terms { deadline: clock::now() + DEADLINE, wait_max: None };
+            let terms = Terms::until(clock::now() + DEADLINE);
             match self.lanes.admit(clock::now(), None, job.clone(), terms) {
                 Ok(reply) => return Ok(Pending::Lane(reply)),
                 Err(_) if self.first(write)? => {}

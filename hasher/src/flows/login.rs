@@ -81,10 +81,12 @@ impl Service {
         let with_limits = |error: ApiError| error.with_limits(refunded.clone());
         let who = Who { user: wanted.user.clone(), known: attempt.is_known() };
         let job = self.offer(caller, wanted.job).map_err(with_limits)?;
-        let computed = self.work.compute(Some(&who), job, deadline).await;
+        let started = attempt.started();
+        let computed = self.work.compute_marking(Some(&who), job, deadline, started).await;
         let computed = computed.map_err(ApiError::from).and_then(|outcome| verified(&outcome));
+        let computed = computed.map_err(|error| error.with_limits(attempt.headers_if_dropped()));
         // The dummy user's hash may be an example whose password is known: its match never counts.
-        let matches = computed.map_err(with_limits)? & (wanted.row == Row::Verifiable);
+        let matches = computed? & (wanted.row == Row::Verifiable);
         if let Row::Unverifiable(error) = wanted.row {
             return Err(ApiError::from(error).with_limits(attempt.failed()));
         }

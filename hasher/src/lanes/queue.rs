@@ -11,7 +11,7 @@ use crate::policy::admission::{PLAYED_MAX, Waits, is_confirmed, too_late};
 use crate::policy::pricing::steps::Demand;
 use crate::policy::pricing::{Price, Quote};
 use crate::policy::user_cap;
-use crate::work::{Job, Outcome, Who, WorkError};
+use crate::work::{HashStarted, Job, Outcome, Who, WorkError};
 
 /// Time between two looks for jobs that will be too late, in a long queue: each takes up to a third of a
 /// millisecond there, and refusals may take twenty.
@@ -27,6 +27,7 @@ pub(super) struct Waiting {
     pub(super) deadline: Instant,
     /// Memory beside the arena that is its own, in KiB.
     pub(super) large: u64,
+    pub(super) started: HashStarted,
     pub(super) reply: oneshot::Sender<Result<Outcome, WorkError>>,
 }
 
@@ -133,11 +134,18 @@ impl Queue {
         let mut late = self.take_late(now);
         let next = loop {
             let Some(next) = self.waiting.pop_front() else { break None };
-            if now + self.price.service_at_best(next.all.time) <= next.deadline {
-                break Some(next);
+            let in_time = now + self.price.service_at_best(next.all.time) <= next.deadline;
+            if in_time {
+                // Set before the last look at the caller: see `HashStarted::begin`.
+                next.started.begin();
+                if !next.reply.is_closed() {
+                    break Some(next);
+                }
             }
             self.large_reserved_kib = self.large_reserved_kib.saturating_sub(next.large);
-            late.push((next, Duration::ZERO));
+            if !in_time {
+                late.push((next, Duration::ZERO));
+            }
         };
         if let (Some(next), Some(place)) = (&next, self.running.get_mut(lane)) {
             let end = now + self.price.service(next.all.time);

@@ -29,7 +29,7 @@ fn hash(cost: Cost) -> Job {
 }
 
 fn terms(deadline: Duration) -> Terms {
-    Terms { deadline: clock::now() + deadline, wait_max: None }
+    Terms::until(clock::now() + deadline)
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -104,17 +104,30 @@ async fn a_caller_that_leaves_cancels_what_waits_and_not_what_runs() {
         assert!(lanes.load() > Units::ZERO, "it ended before it was seen");
         tokio::task::yield_now().await;
     }
+    let marked = terms(HOUR);
+    let started = marked.started.clone();
     let waiting: Vec<_> = (0..200)
-        .map(|_| lanes.admit(clock::now(), None, hash(LONG), terms(HOUR)).unwrap())
+        .map(|_| lanes.admit(clock::now(), None, hash(LONG), marked.clone()).unwrap())
         .collect();
     assert_eq!(lanes.load().0, 201 * 5_000);
     drop(waiting);
+    assert!(!started.may_have_begun());
     assert_eq!(lanes.load().0, 5_000);
     drop(running);
     assert_eq!(lanes.load().0, 5_000, "a running job keeps its lane");
-    let next = lanes.admit(clock::now(), None, hash(SMALL), terms(HOUR)).unwrap();
+    let next = lanes.admit(clock::now(), None, hash(SMALL), marked).unwrap();
     assert!(matches!(next.await.unwrap(), Ok(Outcome::Hashed(_))));
+    assert!(started.may_have_begun());
     assert_eq!(lanes.load(), Units::ZERO);
+}
+
+#[tokio::test]
+async fn a_job_that_is_refused_has_not_begun() {
+    let lanes = lanes(0);
+    let late = terms(Duration::ZERO);
+    let started = late.started.clone();
+    wait_of(&lanes.admit(clock::now(), None, hash(SMALL), late));
+    assert!(!started.may_have_begun());
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! One attempt that was let in: a failure until it is settled, and settled exactly once.
 //!
-//! Whoever drops it unsettled, because the caller went away or no pod could compute, gives everything back
-//! in the background. A refund that is lost ends with the time to live of what it would have changed.
+//! An attempt that is dropped unsettled, because the caller disconnected or no pod could compute, is
+//! refunded in the background only if no hashing worker had begun its hash ([`HashStarted`]). Otherwise
+//! it stays charged as a failure: a client that hangs up must not get hashes that no limit counts. A
+//! refund that is lost ends with the time to live of what it would have changed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,12 +19,15 @@ use crate::clock;
 use crate::policy::backoff::{Begun, Settled};
 use crate::policy::gcra::{Rate, Reserved, Standing};
 use crate::telemetry::LimitScope;
+use crate::work::HashStarted;
 
 /// What was charged for one attempt.
 pub struct Reservation {
     limiter: Arc<Limiter>,
     settings: Arc<LimitSettings>,
     charged: Charged,
+    /// Whether a hashing worker may have begun the attempt's hash.
+    started: HashStarted,
     /// The rates that were asked, by name.
     standings: Vec<(Arc<str>, Standing)>,
 }
@@ -59,7 +64,7 @@ impl Reservation {
         address: Option<AddressKey>,
     ) -> Self {
         let charged = Charged { user, address, grants: Vec::new(), counted: None };
-        Self { limiter, settings, charged, standings: Vec::new() }
+        Self { limiter, settings, charged, started: HashStarted::default(), standings: Vec::new() }
     }
 
     pub(super) async fn of_address(&mut self) -> Result<(), Throttled> {
@@ -143,6 +148,18 @@ impl Reservation {
         self.charged.counted.as_ref().is_some_and(|counted| counted.begun.is_known)
     }
 
+    /// The flag that is to travel with the attempt's job.
+    #[must_use]
+    pub fn started(&self) -> HashStarted {
+        self.started.clone()
+    }
+
+    /// What an answer says if the attempt ends here, unsettled.
+    #[must_use]
+    pub fn headers_if_dropped(&self) -> LimitHeaders {
+        if self.started.may_have_begun() { self.headers() } else { self.headers_when_refunded() }
+    }
+
     /// What an answer says once everything is given back.
     #[must_use]
     pub fn headers_when_refunded(&self) -> LimitHeaders {
@@ -202,7 +219,9 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.settle(false);
+        if !self.started.may_have_begun() {
+            self.settle(false);
+        }
     }
 }
 

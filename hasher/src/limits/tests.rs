@@ -207,6 +207,31 @@ async fn only_failures_count() {
     assert_eq!(scope_of(fail(&pod, "alice", from(1)).await), Some(LimitScope::Address));
 }
 
+/// Also when a store fails later, or the caller's connection does.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_is_dropped_after_its_hash_began_stays_charged() {
+    let pod = alone(&limits(&[(RateScope::User, 3, 60), (RateScope::Address, 3, 60)]));
+    for expect in 1..=3 {
+        let attempt = pod.enter(&user("alice"), from(1)).await.unwrap();
+        attempt.started().begin();
+        assert_ne!(attempt.headers_if_dropped(), attempt.headers_when_refunded());
+        drop(attempt);
+        settled(&pod).await;
+        let begun = pod.counters.begin(&user("alice"), from(1).as_ref(), &rules(&pod)).await.1;
+        // One more by asking.
+        assert_eq!(begun.failures, 2 * expect);
+    }
+    assert_eq!(scope_of(fail(&pod, "bob", from(1)).await), Some(LimitScope::Address));
+    assert_eq!(scope_of(fail(&pod, "alice", from(2)).await), Some(LimitScope::User));
+    // A right password is refunded all the same: its hash began, too.
+    tokio::time::advance(Duration::from_secs(60)).await;
+    for _ in 0..20 {
+        let attempt = pod.enter(&user("alice"), from(3)).await.unwrap();
+        attempt.started().begin();
+        attempt.succeeded().await;
+    }
+}
+
 /// A charge drains by the store's clock, whatever its answer took to get here.
 #[tokio::test(start_paused = true)]
 async fn a_slow_answer_leaves_nothing_charged() {

@@ -142,8 +142,13 @@ impl Client {
         terms: Terms,
     ) -> Result<Reply, PeerError> {
         let left = terms.deadline.saturating_duration_since(clock::now());
-        let exchange = self.exchange(peer, from, (who, job), terms);
-        tokio::time::timeout(left, exchange).await.map_err(|_| PeerError::Late)?
+        let exchange = self.exchange(peer, from, (who, job), &terms);
+        let replied = tokio::time::timeout(left, exchange).await.unwrap_or(Err(PeerError::Late));
+        if replied.as_ref().is_ok_and(|reply| reply.answer.is_refusal()) {
+            terms.started.not_begun_at_peer();
+        }
+        terms.started.ended_at_peer();
+        replied
     }
 
     async fn exchange(
@@ -151,13 +156,14 @@ impl Client {
         peer: SocketAddr,
         from: &NodeId,
         (who, job): (Option<&Who>, &Job),
-        terms: Terms,
+        terms: &Terms,
     ) -> Result<Reply, PeerError> {
         let mut fresh = false;
         loop {
             let mut sender = self.link(peer).await.map_err(PeerError::Connect)?;
             // Written now, because making the connection took time from the deadline.
             let request = request(peer, from, (who, job), terms)?;
+            terms.started.sent_to_peer();
             match sender.try_send_request(request).await {
                 Ok(response) => {
                     let status = response.status();
@@ -167,6 +173,9 @@ impl Client {
                 }
                 Err(mut error) => {
                     let unsent = error.take_message().is_some();
+                    if unsent {
+                        terms.started.not_begun_at_peer();
+                    }
                     if fresh || !unsent {
                         return Err(PeerError::Broke(error.into_error()));
                     }
@@ -215,7 +224,7 @@ fn request(
     peer: SocketAddr,
     from: &NodeId,
     (who, job): (Option<&Who>, &Job),
-    terms: Terms,
+    terms: &Terms,
 ) -> Result<Request<Full<Bytes>>, PeerError> {
     let body = encode_job(from, (who, job), terms, clock::now())
         .map_err(|error| PeerError::Request(error.into()))?;

@@ -70,7 +70,7 @@ impl Endpoint {
     async fn run(&self, body: Body) -> Result<Answer, CannotError> {
         let asked = decode_job(&read(body).await?, self.local.bounds())?;
         let deadline = clock::now() + asked.deadline.min(DEADLINE_MAX);
-        let terms = Terms { deadline, wait_max: asked.wait_max };
+        let terms = Terms { wait_max: asked.wait_max, ..Terms::until(deadline) };
         Ok(match self.local.run(asked.who.as_ref(), asked.job, terms).await {
             Ok(outcome) => Answer::Done(outcome),
             Err(WorkError::Refused(refused)) => Answer::Refused(refused),

@@ -51,6 +51,17 @@ pub enum Answer {
     Failed(String),
 }
 
+impl Answer {
+    /// Whether the peer says that no hashing worker began the job.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Refused(_) | Self::UserBusy | Self::Cannot(_) => true,
+            Self::Done(_) | Self::Failed(_) => false,
+        }
+    }
+}
+
 /// Why a body is no job that this pod can do. Quotes nothing of it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CannotError {
@@ -147,7 +158,7 @@ enum AnswerBody {
 pub(super) fn encode_job(
     from: &NodeId,
     (who, job): (Option<&Who>, &Job),
-    terms: Terms,
+    terms: &Terms,
     now: Instant,
 ) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
     let (kind, password) = match job {

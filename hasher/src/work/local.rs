@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use authcluster_contract::cost::Units;
 use authcluster_contract::node::{NodeId, NodeRecord};
 
-use super::{Job, Known, Offered, Terms, Who, Work, WorkError, WorkFuture};
+use super::{HashStarted, Job, Known, Offered, Terms, Who, Work, WorkError, WorkFuture};
 use crate::clock;
 use crate::formats::Bounds;
 use crate::lanes::{Done, Lanes, Spent};
@@ -138,8 +138,14 @@ impl Local {
 }
 
 impl Work for Local {
-    fn compute<'a>(&'a self, who: Option<&'a Who>, job: Job, deadline: Instant) -> WorkFuture<'a> {
-        self.run(who, job, Terms { deadline, wait_max: None })
+    fn compute_marking<'a>(
+        &'a self,
+        who: Option<&'a Who>,
+        job: Job,
+        deadline: Instant,
+        started: HashStarted,
+    ) -> WorkFuture<'a> {
+        self.run(who, job, Terms { started, ..Terms::until(deadline) })
     }
 
     fn quote(&self, demand: Demand) -> Quote {

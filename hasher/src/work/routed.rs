@@ -16,7 +16,9 @@ use authcluster_contract::config::RoutingStrategy;
 use authcluster_contract::node::NodeId;
 
 use self::breakers::Breakers;
-use super::{Job, Known, Local, Outcome, Refused, Terms, Who, Work, WorkError, WorkFuture};
+use super::{
+    HashStarted, Job, Known, Local, Outcome, Refused, Terms, Who, Work, WorkError, WorkFuture,
+};
 use crate::clock;
 use crate::live::LiveSettings;
 use crate::peer::{Answer, Client, PeerError, Reply};
@@ -76,7 +78,7 @@ impl Routed {
         order: Vec<NodeId>,
         who: Option<&Who>,
         job: Job,
-        deadline: Instant,
+        terms: Terms,
     ) -> Result<Outcome, WorkError> {
         let mut attempts = Attempts::new(order);
         let mut least_wait: Option<Duration> = None;
@@ -89,7 +91,7 @@ impl Routed {
                 Step::Insist(node) => (node, None),
                 Step::RunHere => break,
             };
-            match self.attempt(&node, who, &job, Terms { deadline, wait_max }).await {
+            match self.attempt(&node, who, &job, Terms { wait_max, ..terms.clone() }).await {
                 Tried::Done(outcome) => return Ok(outcome),
                 Tried::UserBusy => return Err(WorkError::UserBusy),
                 Tried::Refused(Refused { wait }) => {
@@ -100,7 +102,7 @@ impl Routed {
                 Tried::Failed => attempts.failed(),
             }
         }
-        match self.local.run(who, job, Terms { deadline, wait_max: None }).await {
+        match self.local.run(who, job, terms).await {
             Err(WorkError::Refused(Refused { wait })) => Err(WorkError::Refused(Refused {
                 wait: least_wait.map_or(wait, |least| least.min(wait)),
             })),
@@ -150,8 +152,9 @@ impl Routed {
         });
         drop(table);
         let given = terms.deadline.saturating_duration_since(clock::now());
+        let prompt = terms.wait_max.is_some();
         let replied = self.client.compute(peer, self.local.node(), (who, job), terms).await;
-        call.ended(verdict(&replied, terms.wait_max.is_some(), given));
+        call.ended(verdict(&replied, prompt, given));
         self.report(node, &replied);
         match replied.map(|reply| reply.answer) {
             Ok(Answer::Done(outcome)) => Tried::Done(outcome),
@@ -211,14 +214,20 @@ impl Routed {
 }
 
 impl Work for Routed {
-    fn compute<'a>(&'a self, who: Option<&'a Who>, job: Job, deadline: Instant) -> WorkFuture<'a> {
+    fn compute_marking<'a>(
+        &'a self,
+        who: Option<&'a Who>,
+        job: Job,
+        deadline: Instant,
+        started: HashStarted,
+    ) -> WorkFuture<'a> {
         Box::pin(async move {
             let order = if self.breakers.mostly_open(&self.table.load()) {
                 Vec::new()
             } else {
                 self.order(who)?
             };
-            self.route(order, who, job, deadline).await
+            self.route(order, who, job, Terms { started, ..Terms::until(deadline) }).await
         })
     }
 

@@ -22,7 +22,7 @@ async fn a_user_with_enough_under_way_is_refused_for_good() {
         let deadline = now() + crate::cluster::PATIENCE;
         held.push(tokio::spawn(async move {
             // As a peer would hand it over, however long it has to wait.
-            let terms = authcluster_hasher::work::Terms { deadline, wait_max: None };
+            let terms = authcluster_hasher::work::Terms::until(deadline);
             asking[0].local.run(Some(&who), hash(LARGE), terms).await
         }));
     }

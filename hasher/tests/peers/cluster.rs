@@ -206,8 +206,8 @@ impl Pod {
 
     /// Keeps the lane busy for longer than a peer would wait, until the answer is dropped.
     pub(crate) fn occupy(&self) -> Vec<impl Future<Output = Result<Outcome, WorkError>> + use<>> {
-        let terms = authcluster_hasher::work::Terms { deadline: now() + PATIENCE, wait_max: None };
-        (0..4).map(|_| self.local.run(None, hash(LARGE), terms)).collect()
+        let terms = authcluster_hasher::work::Terms::until(now() + PATIENCE);
+        (0..4).map(|_| self.local.run(None, hash(LARGE), terms.clone())).collect()
     }
 
     pub(crate) async fn hash_for(&self, user: Option<&UserKey>) -> Result<Outcome, WorkError> {

@@ -19,8 +19,9 @@ fn verify(bytes: &[u8]) -> Job {
 
 fn written(job: &Job, wait_max: Option<Duration>) -> Zeroizing<Vec<u8>> {
     let now = crate::clock::now();
-    let terms = Terms { deadline: now + Duration::from_micros(1_000_900), wait_max };
-    encode_job(&"node-0".parse().expect("a name"), (None, job), terms, now)
+    let terms =
+        Terms { wait_max, ..Terms::until(now + Duration::from_micros(1_000_900)) };
+    encode_job(&"node-0".parse().expect("a name"), (None, job), &terms, now)
         .expect("it can be written")
 }
 
@@ -56,11 +57,11 @@ fn whose_job_it_is_goes_along() {
     let keys = UserKeyMaker::new(vec![7; 32], UsernameCase::default()).expect("long enough");
     let user = keys.user(&Realm::new("shop").expect("a realm"), "alice").expect("a name");
     let (now, from) = (crate::clock::now(), "node-0".parse().expect("a name"));
-    let terms = Terms { deadline: now, wait_max: None };
+    let terms = Terms::until(now);
     for who in
         [None, Some(Who { user: user.clone(), known: false }), Some(Who { user, known: true })]
     {
-        let written = encode_job(&from, (who.as_ref(), &verify(b"pw")), terms, now);
+        let written = encode_job(&from, (who.as_ref(), &verify(b"pw")), &terms, now);
         let asked = decode_job(&written.expect("it can be written"), &Bounds::default());
         assert_eq!(asked.expect("read").who, who);
     }
