@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use authcluster_contract::config::{Clients, Scope};
 use authcluster_contract::http::Code;
+use authcluster_contract::token::check_token;
 use authcluster_contract::user::Realm;
 use http::{HeaderMap, header};
 use sha2::{Digest as _, Sha256};
@@ -43,6 +44,19 @@ pub enum ClientsError {
     /// A caller could never call.
     #[error("caller {0} has no token_sha256")]
     NoToken(String),
+    /// Made from an empty token, as by `printf %s "$TOKEN" | sha256sum` without `TOKEN`.
+    #[error("caller {0}: one of token_sha256 is the digest of an empty token")]
+    EmptyToken(String),
+    /// A token must identify one caller; two digests of one caller that are equal are a mistake as well.
+    #[error(
+        "callers {first} and {second} have the same token: each of token_sha256 must be unique"
+    )]
+    SharedToken {
+        /// The caller that has the digest first in the file.
+        first: String,
+        /// The caller that repeats it; may be the same caller.
+        second: String,
+    },
     /// A realm that no file can do without.
     #[error("the default realm has no valid name")]
     DefaultRealm,
@@ -141,13 +155,20 @@ impl Auth {
 }
 
 /// The token of `Authorization: Bearer TOKEN` (RFC 6750, section 2.1; the scheme's case does not
-/// count).
+/// count). A token that breaks the rules for tokens is refused without comparing it to any caller's:
+/// over HTTP/2 the space of an empty `Bearer ` arrives, and a file of callers may hold the digest of a
+/// short token.
 fn bearer(headers: &HeaderMap) -> Result<&[u8], ApiError> {
     const MISSING: &str = "send your token as `Authorization: Bearer TOKEN`";
+    let refuse = |detail: String| ApiError::new(Code::Unauthenticated, detail);
     let value = headers.get(header::AUTHORIZATION).map(http::HeaderValue::as_bytes);
     match value.and_then(|value| value.split_at_checked(7)) {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => Ok(token.trim_ascii()),
-        Some(_) | None => Err(ApiError::new(Code::Unauthenticated, MISSING)),
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => {
+            let token = token.trim_ascii();
+            check_token(token).map_err(|error| refuse(format!("{error}; {MISSING}")))?;
+            Ok(token)
+        }
+        Some(_) | None => Err(refuse(MISSING.to_owned())),
     }
 }
 
@@ -157,7 +178,8 @@ fn listed(text: &str) -> Result<Known, ClientsError> {
         let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
         ClientsError::Syntax { line }
     })?;
-    let mut callers = Vec::new();
+    let empty: [u8; 32] = Sha256::digest(b"").into();
+    let mut callers: Vec<([u8; 32], Caller)> = Vec::new();
     for client in clients.clients {
         if client.token_sha256.is_empty() {
             return Err(ClientsError::NoToken(client.name));
@@ -171,6 +193,13 @@ fn listed(text: &str) -> Result<Known, ClientsError> {
         for digest in client.token_sha256 {
             let digest =
                 digest_of_hex(&digest).ok_or_else(|| ClientsError::Digest(client.name.clone()))?;
+            if digest == empty {
+                return Err(ClientsError::EmptyToken(client.name));
+            }
+            if let Some((_, other)) = callers.iter().find(|(listed, _)| *listed == digest) {
+                let (first, second) = (other.name.as_ref().to_owned(), client.name);
+                return Err(ClientsError::SharedToken { first, second });
+            }
             callers.push((digest, caller.clone()));
         }
     }

@@ -288,8 +288,8 @@ async fn one_user_has_two_requests_at_once_and_others_are_not_kept_waiting() {
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_need_a_known_token_with_the_scope() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
-    // printf %s letmein-letmein-letmein | sha256sum
-    let digest = "e030b7b45bce6a8ae0cd496a8bea2abf664a218f6ce00210d2e9e661bf9a4154";
+    // printf %s letmein-letmein-letmein-letmein-letmein | sha256sum
+    let digest = "04c6f316186c159b0e20b215adfbf53f4e59a089cc5c0f2d5deb2e18264d2221";
     writeln!(
         file,
         "[[clients]]\nname = \"shop\"\nrealm = \"shop\"\nscopes = [\"Hash\"]\ntoken_sha256 = [\"{digest}\"]"
@@ -305,7 +305,7 @@ async fn callers_need_a_known_token_with_the_scope() {
         })
         .await
     };
-    let good = Some("letmein-letmein-letmein");
+    let good = Some("letmein-letmein-letmein-letmein-letmein");
     assert_eq!(send_as("/v1/hash", good).await.status, 200);
     assert_eq!(send_as("/v1/hash", None).await.problem(), (401, "unauthenticated".to_owned()));
     assert_eq!(

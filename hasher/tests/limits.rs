@@ -18,10 +18,10 @@ use serde_json::{Value, json};
 
 use crate::pod::{call, client, start};
 
-const TOKEN: &str = "letmein-letmein-letmein";
+const TOKEN: &str = "letmein-letmein-letmein-letmein-letmein";
 
-/// printf %s letmein-letmein-letmein | sha256sum
-const DIGEST: &str = "e030b7b45bce6a8ae0cd496a8bea2abf664a218f6ce00210d2e9e661bf9a4154";
+/// printf %s letmein-letmein-letmein-letmein-letmein | sha256sum
+const DIGEST: &str = "04c6f316186c159b0e20b215adfbf53f4e59a089cc5c0f2d5deb2e18264d2221";
 
 /// A caller's file with the token of this digest.
 fn caller(digest: &str) -> String {

@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 
 /// Of the realms `shop` and `blog`; `verify` of `shop` has another scope.
 const TOKENS: [(&str, &str, &str, &str); 3] = [
-    // printf %s shop-shop-shop-shop | sha256sum, and so on.
-    ("shop", "Sessions", "shop-shop-shop-shop", SHOP),
-    ("blog", "Sessions", "blog-blog-blog-blog", BLOG),
-    ("shop", "Verify", "verify-verify-verify", VERIFY),
+    // printf %s shop-shop-shop-shop-shop-shop-shop-shop | sha256sum, and so on.
+    ("shop", "Sessions", "shop-shop-shop-shop-shop-shop-shop-shop", SHOP),
+    ("blog", "Sessions", "blog-blog-blog-blog-blog-blog-blog-blog", BLOG),
+    ("shop", "Verify", "verify-verify-verify-verify-verify-verify-verify-verify", VERIFY),
 ];
-const SHOP: &str = "91d41e17cc627f90bf00b90402c0d170e9847f99477c57b33ba18ba7d25477c5";
-const BLOG: &str = "0b3bd69319b89214bc10935b313f1ad59ecad691ab5ad4574e13700e03a79760";
-const VERIFY: &str = "6b2f3e794b70b2ba0c8a60546ad5213d2000a9bd345576f0585204d12947efb5";
+const SHOP: &str = "73a9f7b5620033566ecff5c352eadaa92577535a840248f798a1d7a4966f7d87";
+const BLOG: &str = "b6e6b78f8b3f6e6d69145dd78801a3c98ecdc8de1bc7f9404b1ef8a7d088811b";
+const VERIFY: &str = "f0ee5eba6ca83767e2c082a8d6f326510f1a587028c8d5d214c84cbbbe9231c5";
 
 struct World {
     pod: Running,

@@ -16,6 +16,7 @@ pub mod node;
 pub mod pepper;
 pub mod secret;
 pub mod slots;
+pub mod token;
 pub mod user;
 pub mod weights;
 pub mod wrapped;

@@ -62,6 +62,10 @@ pub const LANES_MAX: u32 = 256;
 /// Longest node name: a Kubernetes pod name is a DNS-1123 subdomain.
 pub const NODE_ID_BYTES_MAX: usize = 253;
 
+/// Fewest bytes of a caller's bearer token. `openssl rand -hex 16` makes as many: 128 random bits, which
+/// cannot be guessed however fast a client tries. A shorter token is a word, a mistake or an empty Secret.
+pub const TOKEN_BYTES_MIN: usize = 32;
+
 /// Longest caller or realm name.
 pub const NAME_BYTES_MAX: usize = 63;
 
