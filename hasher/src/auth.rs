@@ -84,6 +84,27 @@ impl Caller {
         let scopes = Scope::ALL.into();
         Ok(Self { name: "local".into(), realm, units_per_second: None, scopes })
     }
+
+    /// Whether the caller may do this.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`].
+    pub fn require(&self, scope: Scope) -> Result<(), ApiError> {
+        self.require_any(&[scope])
+    }
+
+    /// Whether the caller may do one of these.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`].
+    pub fn require_any(&self, scopes: &[Scope]) -> Result<(), ApiError> {
+        if scopes.iter().any(|scope| self.scopes.contains(scope)) {
+            return Ok(());
+        }
+        let scopes: Vec<String> = scopes.iter().map(|scope| format!("{scope:?}")).collect();
+        let detail = format!("caller {} lacks the scope {}", self.name, scopes.join(" or "));
+        Err(ApiError::new(Code::Forbidden, detail))
+    }
 }
 
 impl Auth {
@@ -114,22 +135,20 @@ impl Auth {
         Ok(())
     }
 
-    /// The caller of a request, if it may do this.
-    ///
-    /// # Errors
-    /// [`Code::Unauthenticated`] or [`Code::Forbidden`].
-    pub fn caller(&self, headers: &HeaderMap, scope: Scope) -> Result<Caller, ApiError> {
-        self.caller_of_any(headers, &[scope])
+    /// Whether requests need no token, because there is no file of callers.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(&**self.0.load(), Known::Everyone(_))
     }
 
-    /// The caller of a request, if it may do one of these.
+    /// The caller of a request, from its head alone.
     ///
     /// # Errors
-    /// As [`Self::caller`].
-    pub fn caller_of_any(&self, headers: &HeaderMap, scopes: &[Scope]) -> Result<Caller, ApiError> {
+    /// [`Code::Unauthenticated`].
+    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
         let known = self.0.load();
-        let caller = match &**known {
-            Known::Everyone(caller) => caller,
+        match &**known {
+            Known::Everyone(caller) => Ok(caller.clone()),
             Known::Listed(callers) => {
                 let token = bearer(headers)?;
                 let digest: [u8; 32] = Sha256::digest(token).into();
@@ -139,17 +158,10 @@ impl Auth {
                         found = Some(caller);
                     }
                 }
-                found.ok_or_else(|| {
+                found.cloned().ok_or_else(|| {
                     ApiError::new(Code::Unauthenticated, "this bearer token is not known")
-                })?
+                })
             }
-        };
-        if scopes.iter().any(|scope| caller.scopes.contains(scope)) {
-            Ok(caller.clone())
-        } else {
-            let scopes: Vec<String> = scopes.iter().map(|scope| format!("{scope:?}")).collect();
-            let detail = format!("caller {} lacks the scope {}", caller.name, scopes.join(" or "));
-            Err(ApiError::new(Code::Forbidden, detail))
         }
     }
 }

@@ -3,6 +3,8 @@
 
 use std::fs::read_to_string;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 /// Files with the memory limit, in bytes.
 const LIMITS: [&str; 2] =
     ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
@@ -38,6 +40,18 @@ pub fn cpu_quota_milli() -> Option<u64> {
         std::io::Result::Ok(format!("{quota} {period}"))
     });
     parse_quota(&both.ok()?)
+}
+
+/// File descriptors that this process may have open. The soft limit, which many systems set to 1,024 for the sake
+/// of programs that use `select`, is raised to the hard one first.
+#[must_use]
+pub fn open_files_max() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let hard = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let raised = setrlimit(Resource::Nofile, hard).is_ok();
+    // `None` is no limit.
+    let current = if raised { limit.maximum } else { limit.current };
+    current.unwrap_or(u64::MAX)
 }
 
 fn parse_kib(text: &str) -> Option<u64> {

@@ -18,6 +18,7 @@ use http::{HeaderValue, StatusCode, header};
 use crate::clock::RandomError;
 use crate::formats::{FormatError, NotWrappable};
 use crate::limits::{AddressError, LimitHeaders, Throttled};
+use crate::server::NoRoomError;
 use crate::store::StoreError;
 use crate::telemetry::chain;
 use crate::work::WorkError;
@@ -77,6 +78,12 @@ impl ApiError {
             retry_after: Some(Duration::from_secs(1)),
             ..Self::new(Code::MigrationsUnavailable, detail)
         }
+    }
+
+    /// The caller has as many connections as the pod has memory for, all with a request under way.
+    pub(crate) fn no_room_for_connection(error: &NoRoomError) -> Self {
+        let retry_after = Some(Duration::from_secs(1));
+        Self { retry_after, ..Self::new(Code::Overloaded, error.to_string()) }
     }
 
     /// The same, with what it says of the rates.

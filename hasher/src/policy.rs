@@ -5,6 +5,7 @@ pub mod admission;
 pub mod backoff;
 pub mod breaker;
 pub mod budget;
+pub mod connections;
 pub mod gcra;
 pub mod migration;
 pub mod pricing;

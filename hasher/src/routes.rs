@@ -1,5 +1,6 @@
 //! The API: extract, call a flow, reply. No decisions.
 
+mod authenticate;
 mod body;
 mod deadline;
 mod migrations;
@@ -15,16 +16,16 @@ use authcluster_contract::http::{
     Code, HashReply, HashRequest, LimitsResetReply, LimitsResetRequest, LoginRequest, NodesReply,
     VerifyReply, VerifyRequest,
 };
-use authcluster_contract::limits::BODY_BYTES_MAX;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router, middleware};
+use axum::{Extension, Json, Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use self::body::Bodies;
 use self::body::Body;
-use crate::auth::Auth;
+use crate::auth::{Auth, Caller};
 use crate::error::ApiError;
 use crate::flows::Service;
 
@@ -35,6 +36,8 @@ pub struct Api {
     pub auth: Arc<Auth>,
     /// What is done.
     pub service: Arc<Service>,
+    /// Memory for bodies.
+    pub bodies: Bodies,
 }
 
 type Reply<T> = Result<Json<T>, ApiError>;
@@ -53,7 +56,7 @@ pub fn router(api: Api) -> Router {
         .route("/v1/nodes", get(nodes))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(api.clone(), authenticate::authenticate))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(api.clone(), observe::observe))
         .with_state(api)
@@ -61,41 +64,47 @@ pub fn router(api: Api) -> Router {
 
 async fn hash(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Body<HashRequest>,
 ) -> Reply<HashReply> {
-    let caller = api.auth.caller(&headers, Scope::Hash)?;
+    caller.require(Scope::Hash)?;
+    let request = body.read().await?;
     let deadline = api.service.deadline(deadline::given(&headers)?);
-    Ok(Json(api.service.hash(&caller, body.read()?, deadline).await?))
+    Ok(Json(api.service.hash(&caller, request, deadline).await?))
 }
 
 async fn verify(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Body<VerifyRequest>,
 ) -> Reply<VerifyReply> {
-    let caller = api.auth.caller(&headers, Scope::Verify)?;
+    caller.require(Scope::Verify)?;
+    let request = body.read().await?;
     let deadline = api.service.deadline(deadline::given(&headers)?);
-    Ok(Json(api.service.verify(&caller, body.read()?, deadline).await?))
+    Ok(Json(api.service.verify(&caller, request, deadline).await?))
 }
 
 async fn inspect(
     State(api): State<Api>,
-    headers: HeaderMap,
+    Extension(caller): Extension<Caller>,
     body: Body<InspectRequest>,
 ) -> Reply<InspectReply> {
-    api.auth.caller(&headers, Scope::Verify)?;
-    Ok(Json(api.service.inspect(&body.read()?)?))
+    caller.require(Scope::Verify)?;
+    Ok(Json(api.service.inspect(&body.read().await?)?))
 }
 
 async fn login(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Body<LoginRequest>,
 ) -> Result<Response, ApiError> {
-    let caller = api.auth.caller(&headers, Scope::Login)?;
+    caller.require(Scope::Login)?;
+    let request = body.read().await?;
     let deadline = api.service.deadline(deadline::given(&headers)?);
-    let answer = api.service.login(&caller, body.read()?, &headers, deadline).await?;
+    let answer = api.service.login(&caller, request, &headers, deadline).await?;
     let mut response = Json(answer.reply).into_response();
     answer.limits.write(response.headers_mut());
     Ok(response)
@@ -103,15 +112,15 @@ async fn login(
 
 async fn reset_limits(
     State(api): State<Api>,
-    headers: HeaderMap,
+    Extension(caller): Extension<Caller>,
     body: Body<LimitsResetRequest>,
 ) -> Reply<LimitsResetReply> {
-    let caller = api.auth.caller(&headers, Scope::Limits)?;
-    Ok(Json(api.service.reset_limits(&caller, &body.read()?).await?))
+    caller.require(Scope::Limits)?;
+    Ok(Json(api.service.reset_limits(&caller, &body.read().await?).await?))
 }
 
-async fn nodes(State(api): State<Api>, headers: HeaderMap) -> Reply<NodesReply> {
-    api.auth.caller(&headers, Scope::Nodes)?;
+async fn nodes(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Reply<NodesReply> {
+    caller.require(Scope::Nodes)?;
     Ok(Json(api.service.nodes()))
 }
 

@@ -1,39 +1,42 @@
 //! Listeners: accept, terminate TLS, serve HTTP/1.1 and HTTP/2, and end without cutting anyone off.
+//!
+//! What a client costs before it has shown who it is, is bounded: `policy::connections` says how many such
+//! connections there are and for how long, `server/http.rs` how much memory each can make the pod hold.
 
 mod admin;
+mod connections;
+mod http;
+mod own_thread;
 mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use ::http::{HeaderValue, Version, header};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use http::{HeaderValue, Version, header};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use self::connections::Connections;
+use crate::clock;
+use crate::policy::connections::ConnectionCaps;
 use crate::telemetry::{Metrics, Tasks, chain};
 
-pub use self::admin::{Health, admin_router};
+pub use self::admin::{Health, Pulse, admin_router};
+pub(crate) use self::connections::{Connection, NoRoomError};
+pub(crate) use self::own_thread::serve_on_own_thread;
 pub use self::tls::{ServerTls, TlsError};
 pub(crate) use self::tls::{provider, read_certificates, read_pair, refusal};
 
-/// Time for a TLS handshake, and for the head of a request: a caller that dribbles holds a
-/// connection no longer.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Time that open requests have to finish when the pod ends. Longer than every deadline of a
 /// request, and with [`FAREWELL`] and the pod's own pause before its end shorter than the 30 s that
-/// Kubernetes gives.
+/// Kubernetes gives. What is open afterwards is closed.
 pub const GRACE: Duration = Duration::from_secs(20);
 
 /// Time in which callers are told, each with its next answer, not to use their connection again. HTTP/1.1
@@ -41,10 +44,18 @@ pub const GRACE: Duration = Duration::from_secs(20);
 /// (RFC 9112, section 9.6). HTTP/2 says with the last answer which requests it has taken.
 pub const FAREWELL: Duration = Duration::from_secs(3);
 
-/// Requests that a peer may have open at once, and take back before they were looked at. All its
-/// requests share one connection, and it takes back those whose callers have gone. Above this they
-/// wait with the peer; each may hold some kibibytes here.
-const STREAMS_MAX: u32 = 1024;
+/// Pause after an accept that failed for want of a resource, such as a file descriptor: the listener stays
+/// readable, so an accept without a pause would fail again at once and use a whole CPU.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Such failures are logged at most this often.
+const ACCEPT_WARNING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How often connections are looked through for those that are due.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The owner of all connections that peers have proven.
+const PEERS: &str = "peers";
 
 /// A listener could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +74,17 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
     TcpListener::bind(address).await.map_err(|cause| ListenError { address, cause })
 }
 
+/// What shows that a connection is more than an open socket; see [`crate::policy::connections`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// A request with a valid token: the routes call [`Connection::prove`].
+    Token,
+    /// A TLS handshake with a peer's certificate.
+    PeerCertificate,
+    /// Any request.
+    FirstRequest,
+}
+
 /// One server: what it serves, and how.
 #[derive(Clone)]
 pub struct Server {
@@ -74,120 +96,137 @@ pub struct Server {
     pub metrics: Arc<Metrics>,
     /// Time to say farewell in: [`FAREWELL`] for callers, none for probes and for peers, who speak HTTP/2.
     pub farewell: Duration,
+    /// What its connections have to show.
+    pub proof: Proof,
+    /// How many it holds.
+    pub caps: ConnectionCaps,
 }
 
 impl Server {
-    /// Puts it together.
-    #[must_use]
-    pub fn new(
-        router: Router,
-        tls: Option<Arc<ServerTls>>,
-        metrics: Arc<Metrics>,
-        farewell: Duration,
-    ) -> Self {
-        Self { router, tls, metrics, farewell }
-    }
-
-    /// Serves until `stop` ends; then says farewell, takes no connection any more, and gives open requests
-    /// [`GRACE`].
+    /// Serves until `stop` ends; then says farewell, takes no connection any more, gives open requests
+    /// [`GRACE`], and closes what is open then.
     pub async fn serve(
         mut self,
         listener: TcpListener,
         tasks: Tasks,
         stop: impl Future<Output = ()>,
     ) {
-        let graceful = GracefulShutdown::new();
+        let connections = Arc::new(Connections::new(self.caps, Arc::clone(&self.metrics)));
+        let open = TaskTracker::new();
         let leaving = CancellationToken::new();
         self.router = self.router.layer(from_fn_with_state(leaving.clone(), farewell));
-        self.accept(&listener, &tasks, &graceful, stop).await;
+        let accepting = Accepting { server: &self, tasks: &tasks, open: &open };
+        accepting.accept(&listener, &connections, stop).await;
         leaving.cancel();
-        // Whoever is connected may send once more, and whoever comes now is told at once.
-        if 0 < graceful.count() {
+        // Clients that are connected may send once more, and those that connect now are told at once.
+        if !open.is_empty() {
             let farewell = tokio::time::sleep(self.farewell);
-            self.accept(&listener, &tasks, &graceful, farewell).await;
+            accepting.accept(&listener, &connections, farewell).await;
         }
         drop(listener);
         // Idle connections end at once, busy ones after their answer.
-        if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
-            tracing::warn!("connections were cut off after the grace period");
+        connections.end_all();
+        open.close();
+        if tokio::time::timeout(GRACE, open.wait()).await.is_err() {
+            let closed = connections.close_all();
+            tracing::warn!(closed, "connections were closed at the end of the grace period");
+            open.wait().await;
         }
     }
 
-    /// Takes connections until `stop` ends.
-    async fn accept(
-        &self,
-        listener: &TcpListener,
-        tasks: &Tasks,
-        graceful: &GracefulShutdown,
-        stop: impl Future<Output = ()>,
-    ) {
-        let mut stop = std::pin::pin!(stop);
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                () = &mut stop => return,
-            };
-            match accepted {
-                Ok((stream, from)) => {
-                    let connection = self.clone().connection(stream, from, graceful.watcher());
-                    tasks.spawn("connection", connection);
-                }
-                Err(error) => {
-                    // Out of file descriptors, or a caller that left already: the next accept waits
-                    // for the next caller, so this cannot spin for long.
-                    tracing::warn!(error = %error, "a connection was not accepted");
-                    tokio::task::yield_now().await;
-                }
-            }
-        }
-    }
-
-    async fn connection(self, stream: TcpStream, from: SocketAddr, watcher: Watcher) {
+    /// Serves one connection until it ends or is closed.
+    async fn connection(self, stream: TcpStream, from: SocketAddr, connection: Connection) {
         // Answers are small: waiting to fill a packet only costs time.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(error = %error, "no TCP_NODELAY");
         }
-        match &self.tls {
-            None => self.http(stream, watcher).await,
-            Some(tls) => {
-                let handshake = TlsAcceptor::from(tls.current()).accept(stream);
-                match tokio::time::timeout(HEAD_TIMEOUT, handshake).await {
-                    Ok(Ok(stream)) => self.http(stream, watcher).await,
-                    // Peers are few and known: one that cannot connect is a mistake to be mended.
-                    Ok(Err(error)) if tls.is_mutual() => {
-                        tracing::warn!(%from, "peer refused: {}", refusal(&error));
+        tokio::select! {
+            () = connection.closed() => {}
+            () = self.secured(stream, from, &connection) => {}
+        }
+    }
+
+    async fn secured(&self, stream: TcpStream, from: SocketAddr, connection: &Connection) {
+        let Some(tls) = &self.tls else { return self.http(stream, connection).await };
+        match TlsAcceptor::from(tls.current()).accept(stream).await {
+            Ok(stream) => {
+                let is_peer = self.proof == Proof::PeerCertificate;
+                if is_peer && let Err(error) = connection.prove(&PEERS.into()) {
+                    tracing::warn!(%from, error = chain(&error), "peer refused");
+                    return;
+                }
+                self.http(stream, connection).await;
+            }
+            // Peers are few and known: one that cannot connect is a mistake to be mended.
+            Err(error) if tls.is_mutual() => {
+                tracing::warn!(%from, "peer refused: {}", refusal(&error));
+            }
+            Err(error) => tracing::debug!(error = chain(&error), "TLS handshake failed"),
+        }
+    }
+}
+
+/// A listener's loop.
+struct Accepting<'a> {
+    server: &'a Server,
+    tasks: &'a Tasks,
+    open: &'a TaskTracker,
+}
+
+impl Accepting<'_> {
+    /// Takes connections until `stop` ends.
+    async fn accept(
+        &self,
+        listener: &TcpListener,
+        connections: &Arc<Connections>,
+        stop: impl Future<Output = ()>,
+    ) {
+        let mut stop = std::pin::pin!(stop);
+        let mut sweeps = tokio::time::interval(SWEEP_INTERVAL);
+        let mut warned = None;
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = sweeps.tick() => {
+                    connections.sweep();
+                    continue;
+                }
+                () = &mut stop => return,
+            };
+            match accepted {
+                Ok((stream, from)) => {
+                    let connection = connections.open(from.ip());
+                    let served = self.server.clone().connection(stream, from, connection);
+                    self.tasks.spawn("connection", self.open.track_future(served));
+                }
+                Err(error) if is_of_one_connection(&error) => {
+                    tracing::debug!(error = %error, "a client left before it was accepted");
+                }
+                Err(error) => {
+                    warn_at_intervals(&error, &mut warned);
+                    tokio::select! {
+                        () = tokio::time::sleep(ACCEPT_PAUSE) => {}
+                        () = &mut stop => return,
                     }
-                    Ok(Err(error)) => {
-                        tracing::debug!(error = chain(&error), "TLS handshake failed")
-                    }
-                    Err(_) => tracing::debug!("TLS handshake took too long"),
                 }
             }
         }
     }
+}
 
-    async fn http(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        watcher: Watcher,
-    ) {
-        self.metrics.connections().inc();
-        let mut builder = Builder::new(TokioExecutor::new());
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-        builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD_TIMEOUT);
-        if self.tls.as_ref().is_some_and(|tls| tls.is_mutual()) {
-            let most = usize::try_from(STREAMS_MAX).ok();
-            builder
-                .http2()
-                .max_concurrent_streams(STREAMS_MAX)
-                .max_pending_accept_reset_streams(most);
-        }
-        let service = TowerToHyperService::new(self.router.clone());
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-        if let Err(error) = watcher.watch(connection).await {
-            tracing::debug!(error = %error, "a connection ended badly");
-        }
-        self.metrics.connections().dec();
+/// Whether an accept failed for its client's sake alone.
+fn is_of_one_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+fn warn_at_intervals(error: &std::io::Error, warned: &mut Option<Instant>) {
+    let now = clock::now();
+    let is_due =
+        warned.is_none_or(|last| ACCEPT_WARNING_INTERVAL <= now.saturating_duration_since(last));
+    if is_due {
+        *warned = Some(now);
+        tracing::warn!(error = %error, "connections cannot be accepted");
     }
 }
 

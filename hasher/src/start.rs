@@ -21,18 +21,21 @@ use tokio::net::TcpListener;
 
 use crate::auth::Auth;
 use crate::clock;
-use crate::container::memory_limit_kib;
+use crate::container::{memory_limit_kib, open_files_max};
 use crate::flows::{Nobody, Service};
 use crate::formats::{Bounds, Peppers};
 use crate::lanes::{Lanes, LanesConfig, StartLanesError};
 use crate::limits::{Limiter, Parts};
 use crate::live::LiveSettings;
 use crate::peer::PeerTls;
-use crate::policy::budget::large_kib;
+use crate::policy::budget::memory_budget;
+use crate::policy::connections::{ConnectionCaps, bodies_kib};
 use crate::policy::rehash::Policy;
 use crate::registry::SharedTable;
-use crate::routes::{Api, router};
-use crate::server::{FAREWELL, Health, Server, ServerTls, admin_router, listen};
+use crate::routes::{Api, Bodies, router};
+use crate::server::{
+    FAREWELL, Health, Proof, Pulse, Server, ServerTls, admin_router, listen, serve_on_own_thread,
+};
 use crate::store::sessions::seal::Sealer;
 use crate::telemetry::{Metrics, Tasks};
 use crate::work::{Identity, Local};
@@ -89,7 +92,8 @@ pub async fn start_at(config: &HasherConfig, place: Place) -> anyhow::Result<Run
     let (policy, peppers) = policy(config)?;
     let lanes = config.lanes.unwrap_or_else(default_lanes);
     anyhow::ensure!((1..=LANES_MAX).contains(&lanes), "lanes must be between 1 and {LANES_MAX}");
-    let large_kib = large_kib(memory_limit_kib(), lanes, policy.cost.memory_kib)?;
+    let budget = memory_budget(memory_limit_kib(), lanes, policy.cost.memory_kib)?;
+    let large_kib = budget.large_kib;
 
     let (auth, clients) = auth(config)?;
     let live = LiveSettings::new(&config.live(), &clients);
@@ -144,15 +148,32 @@ pub async fn start_at(config: &HasherConfig, place: Place) -> anyhow::Result<Run
     let peers_tls = peers.as_ref().map(|peers| peers.tls.clone());
     let watch = watch(settings, tls.clone(), peers_tls, shared.sealer);
     tasks.spawn("reload", watch.keep_current(tasks.clone()));
+    let pulse = Arc::new(Pulse::default());
+    tasks.spawn("pulse", Arc::clone(&pulse).beat(tasks.stopping()));
     let health = Health {
         metrics: Arc::clone(&metrics),
         local: Arc::clone(&local),
         store: shared.store,
         draining: tasks.draining(),
+        pulse,
     };
-    let probes = Server::new(admin_router(health), None, Arc::clone(&metrics), Duration::ZERO);
-    let api_router = router(Api { auth, service: Arc::new(service) });
-    let calls = Server::new(api_router, tls, Arc::clone(&metrics), FAREWELL);
+    let probes = Server {
+        router: admin_router(health),
+        tls: None,
+        metrics: Arc::clone(&metrics),
+        farewell: Duration::ZERO,
+        proof: Proof::FirstRequest,
+        caps: ConnectionCaps::of_admin(),
+    };
+    let bodies = Bodies::new(bodies_kib(budget.connections_kib));
+    let calls = Server {
+        router: router(Api { auth, service: Arc::new(service), bodies }),
+        tls,
+        metrics: Arc::clone(&metrics),
+        farewell: FAREWELL,
+        proof: Proof::Token,
+        caps: ConnectionCaps::of_api(budget.connections_kib, open_files_max()),
+    };
     let handed = peers.map(|peers| peers.serve(Arc::clone(&local), metrics, tasks.clone()));
     let (api, admin) = Listeners { api, admin }.serve(calls, probes, handed, &tasks)?;
     Ok(Running { api, admin, local, nodes: shared.table, tasks })
@@ -210,8 +231,7 @@ impl Listeners {
     ) -> std::io::Result<(SocketAddr, SocketAddr)> {
         let Self { api, admin } = self;
         let addresses = (api.local_addr()?, admin.local_addr()?);
-        let stopped = tasks.stopping().cancelled_owned();
-        tasks.spawn("admin", probes.serve(admin, tasks.clone(), stopped));
+        serve_on_own_thread("admin", probes, admin, tasks)?;
         let ending = tasks.clone();
         tasks.spawn("api", async move {
             let called = calls.serve(api, ending.clone(), ending.draining().cancelled_owned());

@@ -16,4 +16,4 @@ pub use self::logs::{LogFormat, LogsError, chain, start_logs};
 pub use self::metrics::Metrics;
 pub use self::migrations::MigrationEvent;
 pub use self::tasks::Tasks;
-pub use self::values::{LoginResult, PeerOutcome, SessionEvent, StoreFailure};
+pub use self::values::{ConnectionEnd, LoginResult, PeerOutcome, SessionEvent, StoreFailure};

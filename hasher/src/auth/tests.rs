@@ -23,8 +23,9 @@ fn ask(auth: &Auth, authorization: Option<&str>) -> Result<String, Code> {
     if let Some(value) = authorization {
         headers.insert(header::AUTHORIZATION, value.parse().unwrap());
     }
-    let caller = auth.caller(&headers, Scope::Login);
-    caller.map(|caller| caller.realm.as_str().to_owned()).map_err(|error| error.code())
+    let caller = auth.authenticate(&headers);
+    let may = caller.and_then(|caller| caller.require(Scope::Login).map(|()| caller));
+    may.map(|caller| caller.realm.as_str().to_owned()).map_err(|error| error.code())
 }
 
 #[test]

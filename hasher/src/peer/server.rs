@@ -17,13 +17,17 @@ use zeroize::Zeroizing;
 use super::tls::PeerTls;
 use super::wire::{Answer, BODY_BYTES_MAX, CannotError, Reply, decode_job, encode_reply};
 use crate::clock;
-use crate::server::Server;
+use crate::policy::connections::ConnectionCaps;
+use crate::server::{Proof, Server};
 use crate::telemetry::{Metrics, PeerOutcome, chain};
 use crate::work::{Local, Terms, WorkError};
 
 /// Longest deadline that a peer is believed, from when its job arrives: longer than every deadline
 /// of a request, and small enough that no sum of times overflows.
 const DEADLINE_MAX: Duration = Duration::from_secs(3600);
+
+/// Time for the body of a job: a peer sends it with the head.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 struct Endpoint {
@@ -40,7 +44,14 @@ pub fn server(local: Arc<Local>, tls: &PeerTls, metrics: Arc<Metrics>) -> Server
         .route("/v1/compute", post(compute))
         .layer(CatchPanicLayer::new())
         .with_state(endpoint);
-    Server::new(router, Some(Arc::clone(tls.server())), metrics, Duration::ZERO)
+    Server {
+        router,
+        tls: Some(Arc::clone(tls.server())),
+        metrics,
+        farewell: Duration::ZERO,
+        proof: Proof::PeerCertificate,
+        caps: ConnectionCaps::of_peers(),
+    }
 }
 
 /// When the peer takes its request back, this future is dropped, and with it a job that waits.
@@ -68,7 +79,8 @@ async fn compute(State(endpoint): State<Endpoint>, body: Body) -> Response {
 
 impl Endpoint {
     async fn run(&self, body: Body) -> Result<Answer, CannotError> {
-        let asked = decode_job(&read(body).await?, self.local.bounds())?;
+        let body = tokio::time::timeout(BODY_TIMEOUT, read(body)).await;
+        let asked = decode_job(&body.map_err(|_| CannotError::Broken)??, self.local.bounds())?;
         let deadline = clock::now() + asked.deadline.min(DEADLINE_MAX);
         let terms = Terms { wait_max: asked.wait_max, ..Terms::until(deadline) };
         Ok(match self.local.run(asked.who.as_ref(), asked.job, terms).await {

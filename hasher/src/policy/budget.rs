@@ -4,9 +4,22 @@
 //! Memory is the one budget that must never be guessed: one hash more than fits, and the kernel
 //! picks which login dies.
 
-/// What the program needs beside its arenas, in KiB: code, stacks, connections at 64 KiB of body
-/// each, TLS. Measured at rest it is a sixth of this.
-pub const OVERHEAD_KIB: u64 = 64 * 1024;
+/// Memory that the program needs beside its arenas, in KiB: code, stacks, metrics, Redis and peers
+/// ([`PROGRAM_KIB`]), and at least [`CONNECTIONS_KIB_MIN`] for connections.
+pub const OVERHEAD_KIB: u64 = PROGRAM_KIB + CONNECTIONS_KIB_MIN;
+
+/// Memory of the program without connections, in KiB. Measured at rest it is 11 MiB.
+const PROGRAM_KIB: u64 = 16 * 1024;
+
+/// Least memory for connections, in KiB; `policy::connections` divides it.
+pub const CONNECTIONS_KIB_MIN: u64 = 48 * 1024;
+
+/// Most memory for connections, in KiB: some 5,000 callers' connections.
+const CONNECTIONS_KIB_MAX: u64 = 512 * 1024;
+
+/// Of the memory that is left beside arenas and [`OVERHEAD_KIB`], so much is for large hashes alone, in KiB.
+/// Of what is above it, an eighth is for connections.
+const LARGE_KIB_FIRST: u64 = 256 * 1024;
 
 /// Most memory for stored hashes larger than an arena, in KiB, however much there is. One at RFC
 /// 9106's second choice needs a sixteenth of it.
@@ -26,19 +39,37 @@ pub struct BudgetError {
     limit_kib: u64,
 }
 
-/// Memory for stored hashes larger than an arena, in KiB. No limit is no error: a laptop has none.
+/// How the memory beside the arenas is divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryBudget {
+    /// For stored hashes larger than an arena, in KiB.
+    pub large_kib: u64,
+    /// For connections and the bodies of their requests, in KiB.
+    pub connections_kib: u64,
+}
+
+/// Divides the memory limit; without a limit (a laptop) everything gets its maximum.
 ///
 /// # Errors
 /// [`BudgetError`] when the arenas do not fit.
-pub fn large_kib(limit_kib: Option<u64>, lanes: u32, arena_kib: u32) -> Result<u64, BudgetError> {
+pub fn memory_budget(
+    limit_kib: Option<u64>,
+    lanes: u32,
+    arena_kib: u32,
+) -> Result<MemoryBudget, BudgetError> {
+    let Some(limit_kib) = limit_kib else {
+        return Ok(MemoryBudget { large_kib: LARGE_KIB_MAX, connections_kib: CONNECTIONS_KIB_MAX });
+    };
     let needed_kib = u64::from(lanes) * u64::from(arena_kib) + OVERHEAD_KIB;
-    match limit_kib {
-        None => Ok(LARGE_KIB_MAX),
-        Some(limit_kib) => match limit_kib.checked_sub(needed_kib) {
-            Some(left_kib) => Ok(left_kib.min(LARGE_KIB_MAX)),
-            None => Err(BudgetError { lanes, arena_kib, needed_kib, limit_kib }),
-        },
-    }
+    let Some(left_kib) = limit_kib.checked_sub(needed_kib) else {
+        return Err(BudgetError { lanes, arena_kib, needed_kib, limit_kib });
+    };
+    let more_kib = left_kib.saturating_sub(LARGE_KIB_FIRST) / 8;
+    let more_kib = more_kib.min(CONNECTIONS_KIB_MAX - CONNECTIONS_KIB_MIN);
+    Ok(MemoryBudget {
+        large_kib: (left_kib - more_kib).min(LARGE_KIB_MAX),
+        connections_kib: CONNECTIONS_KIB_MIN + more_kib,
+    })
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 use authcluster_contract::config::Scope;
 use authcluster_contract::http::{CommitReply, CommitRequest};
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::routing::post;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 
 use super::body::Body;
 use super::{Api, Reply};
+use crate::auth::Caller;
 
 pub(super) fn router() -> Router<Api> {
     Router::new().route("/v1/migrations/commit", post(commit))
@@ -17,9 +17,9 @@ pub(super) fn router() -> Router<Api> {
 /// For whoever may be offered a new hash.
 async fn commit(
     State(api): State<Api>,
-    headers: HeaderMap,
+    Extension(caller): Extension<Caller>,
     body: Body<CommitRequest>,
 ) -> Reply<CommitReply> {
-    let caller = api.auth.caller_of_any(&headers, &[Scope::Login, Scope::Verify])?;
-    Ok(Json(api.service.commit(&caller, &body.read()?).await?))
+    caller.require_any(&[Scope::Login, Scope::Verify])?;
+    Ok(Json(api.service.commit(&caller, &body.read().await?).await?))
 }

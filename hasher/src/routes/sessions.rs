@@ -6,12 +6,12 @@ use authcluster_contract::http::{
     RevokeReply, RevokeRequest, RotateReply, SessionRequest, UserRequest,
 };
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::routing::post;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 
 use super::body::Body;
 use super::{Api, Reply};
+use crate::auth::Caller;
 
 pub(super) fn router() -> Router<Api> {
     Router::new()
@@ -25,54 +25,54 @@ pub(super) fn router() -> Router<Api> {
 
 async fn create(
     State(api): State<Api>,
-    headers: HeaderMap,
+    Extension(caller): Extension<Caller>,
     body: Body<CreateSessionRequest>,
 ) -> Reply<CreatedSession> {
-    let caller = api.auth.caller(&headers, Scope::Sessions)?;
-    Ok(Json(api.service.create(&caller, body.read()?).await?))
+    caller.require(Scope::Sessions)?;
+    Ok(Json(api.service.create(&caller, body.read().await?).await?))
 }
 
 async fn introspect(
     State(api): State<Api>,
-    headers: HeaderMap,
+    Extension(caller): Extension<Caller>,
     body: Body<SessionRequest>,
 ) -> Reply<IntrospectReply> {
-    let caller = api.auth.caller(&headers, Scope::Sessions)?;
-    Ok(Json(api.service.introspect(&caller, &body.read()?).await?))
+    caller.require(Scope::Sessions)?;
+    Ok(Json(api.service.introspect(&caller, &body.read().await?).await?))
 }
 
 async fn rotate(
     State(api): State<Api>,
-    headers: HeaderMap,
+    Extension(caller): Extension<Caller>,
     body: Body<SessionRequest>,
 ) -> Reply<RotateReply> {
-    let caller = api.auth.caller(&headers, Scope::Sessions)?;
-    Ok(Json(api.service.rotate(&caller, &body.read()?).await?))
+    caller.require(Scope::Sessions)?;
+    Ok(Json(api.service.rotate(&caller, &body.read().await?).await?))
 }
 
 async fn revoke(
     State(api): State<Api>,
-    headers: HeaderMap,
+    Extension(caller): Extension<Caller>,
     body: Body<RevokeRequest>,
 ) -> Reply<RevokeReply> {
-    let caller = api.auth.caller(&headers, Scope::Sessions)?;
-    Ok(Json(api.service.revoke(&caller, body.read()?).await?))
+    caller.require(Scope::Sessions)?;
+    Ok(Json(api.service.revoke(&caller, body.read().await?).await?))
 }
 
 async fn list(
     State(api): State<Api>,
-    headers: HeaderMap,
+    Extension(caller): Extension<Caller>,
     body: Body<UserRequest>,
 ) -> Reply<ListSessionsReply> {
-    let caller = api.auth.caller(&headers, Scope::Sessions)?;
-    Ok(Json(api.service.list(&caller, &body.read()?).await?))
+    caller.require(Scope::Sessions)?;
+    Ok(Json(api.service.list(&caller, &body.read().await?).await?))
 }
 
 async fn revoke_all(
     State(api): State<Api>,
-    headers: HeaderMap,
+    Extension(caller): Extension<Caller>,
     body: Body<UserRequest>,
 ) -> Reply<RevokeAllReply> {
-    let caller = api.auth.caller(&headers, Scope::Sessions)?;
-    Ok(Json(api.service.revoke_all(&caller, &body.read()?).await?))
+    caller.require(Scope::Sessions)?;
+    Ok(Json(api.service.revoke_all(&caller, &body.read().await?).await?))
 }

@@ -15,7 +15,7 @@ use prometheus_client::registry::Registry;
 use super::lanes::LaneMetrics;
 use super::limits::LimitMetrics;
 use super::migrations::MigrationMetrics;
-use super::values::{LoginResult, PeerOutcome, SessionEvent, StoreFailure};
+use super::values::{ConnectionEnd, LoginResult, PeerOutcome, SessionEvent, StoreFailure};
 use crate::work::Local;
 
 /// Everything that is counted.
@@ -33,6 +33,7 @@ pub struct Metrics {
     done: Counter,
     unwanted: Counter,
     connections: Gauge,
+    closed_connections: Family<ConnectionLabels, Counter>,
     forwarded: Family<PeerLabels, Counter>,
     peer_jobs: Family<PeerLabels, Counter>,
     breakers_open: Gauge,
@@ -57,6 +58,11 @@ struct RequestLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RouteLabels {
     route: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ConnectionLabels {
+    reason: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -108,6 +114,7 @@ impl Metrics {
             done: Counter::default(),
             unwanted: Counter::default(),
             connections: Gauge::default(),
+            closed_connections: Family::default(),
             forwarded: Family::default(),
             peer_jobs: Family::default(),
             breakers_open: Gauge::default(),
@@ -138,8 +145,10 @@ impl Metrics {
         registry.register("done_units", help, metrics.done.clone());
         let help = "Units of work that this pod computed for nobody: the caller had gone";
         registry.register("unwanted_units", help, metrics.unwanted.clone());
-        let help = "Open connections, those of probes too";
+        let help = "Open connections of this pod, on all its ports";
         registry.register("connections", help, metrics.connections.clone());
+        let help = "Connections that this pod ended, by reason";
+        registry.register("closed_connections", help, metrics.closed_connections.clone());
         let help = "Jobs that this pod put to others, by outcome";
         registry.register("forwarded", help, metrics.forwarded.clone());
         let help = "Jobs that others put to this pod, by outcome";
@@ -196,10 +205,16 @@ impl Metrics {
         self.breaker_opened.inc();
     }
 
-    /// Open connections of the API.
+    /// Open connections of all ports.
     #[must_use]
     pub fn connections(&self) -> &Gauge {
         &self.connections
+    }
+
+    /// This pod ended a connection.
+    pub fn connection_closed(&self, why: ConnectionEnd) {
+        let labels = ConnectionLabels { reason: why.as_str() };
+        self.closed_connections.get_or_create(&labels).inc();
     }
 
     /// Whether the shared store answers from now on.

@@ -11,7 +11,8 @@ use expect_test::expect_file;
 use prometheus_client::encoding::text;
 
 use super::{
-    LimitScope, LoginResult, Metrics, MigrationEvent, PeerOutcome, SessionEvent, StoreFailure,
+    ConnectionEnd, LimitScope, LoginResult, Metrics, MigrationEvent, PeerOutcome, SessionEvent,
+    StoreFailure,
 };
 use crate::args::Cli;
 use crate::policy::pricing::rates::Rates;
@@ -22,6 +23,7 @@ fn all() -> Metrics {
     let metrics = Metrics::new();
     metrics.answered("/v1/hash", None, Duration::ZERO);
     LoginResult::ALL.iter().for_each(|it| metrics.logged_in(*it));
+    ConnectionEnd::ALL.iter().for_each(|it| metrics.connection_closed(*it));
     PeerOutcome::ALL.iter().for_each(|it| metrics.forwarded(*it));
     PeerOutcome::ALL.iter().for_each(|it| metrics.peer_asked(*it));
     StoreFailure::ALL.iter().for_each(|it| metrics.store_failed(*it));
@@ -88,8 +90,9 @@ fn values(encoded: &str) -> String {
         };
     }
     let decisions = vec![("admitted", "It was let through."), ("denied", "It was answered 429.")];
-    let lists: [(&[&str], &str, Values); 7] = [
+    let lists: [(&[&str], &str, Values); 8] = [
         (&["logins"], "result", closed!(LoginResult)),
+        (&["closed_connections"], "reason", closed!(ConnectionEnd)),
         (&["forwarded", "peer_jobs"], "outcome", closed!(PeerOutcome)),
         (&["store_failures"], "kind", closed!(StoreFailure)),
         (&["sessions"], "event", closed!(SessionEvent)),

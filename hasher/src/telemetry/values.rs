@@ -36,6 +36,20 @@ impl PeerOutcome {
 }
 
 closed! {
+    /// Why this side ended a connection.
+    pub enum ConnectionEnd {
+        /// No valid token, certificate or request within 5 s.
+        Unproven = "unproven",
+        /// No request for 75 s.
+        Idle = "idle",
+        /// Another connection needed its place.
+        MadeRoom = "made-room",
+        /// The pod ended.
+        Drained = "drained",
+    }
+}
+
+closed! {
     /// What became of a session, where a team wants to know how often.
     pub enum SessionEvent {
         /// It has another id.

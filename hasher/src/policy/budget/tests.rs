@@ -1,19 +1,21 @@
-//! What is left for large hashes.
+//! How a container's memory is divided.
 
 use super::*;
 
 #[test]
-fn arenas_come_first_and_the_rest_is_for_large_hashes() {
+fn arenas_come_first_and_the_rest_is_divided() {
     let mib = |mib: u64| mib * 1024;
-    let check = |limit: Option<u64>, expect: Result<u64, &str>| {
-        let left = large_kib(limit.map(mib), 2, 19 * 1024);
-        let left = left.map(|kib| kib / 1024).map_err(|error| error.to_string());
+    let check = |limit: Option<u64>, expect: Result<(u64, u64), &str>| {
+        let left = memory_budget(limit.map(mib), 2, 19 * 1024);
+        let left = left.map(|it| (it.large_kib / 1024, it.connections_kib / 1024));
+        let left = left.map_err(|error| error.to_string());
         assert_eq!(left, expect.map_err(str::to_owned), "{limit:?}");
     };
-    check(None, Ok(1024));
-    check(Some(102), Ok(0));
-    check(Some(256), Ok(154));
-    check(Some(64 * 1024), Ok(1024));
+    check(None, Ok((1024, 512)));
+    check(Some(102), Ok((0, 48)));
+    check(Some(256), Ok((154, 48)));
+    check(Some(102 + 256 + 80), Ok((256 + 70, 48 + 10)));
+    check(Some(64 * 1024), Ok((1024, 512)));
     check(
         Some(101),
         Err("2 lanes of 19 MiB and 64 MiB for the program need 102 MiB, and the memory limit is \
