@@ -28,7 +28,7 @@ const PULSE_INTERVAL: Duration = Duration::from_secs(1);
 const ENCODING_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Encodings that may come at once, for people and tests who look twice.
-const ENCODINGS_AT_ONCE: u32 = 20;
+const ENCODINGS_AT_ONCE: u32 = 100;
 
 /// When the runtime that serves callers ran last. `/livez` is answered by another thread, which would go on if
 /// that runtime stood still.
