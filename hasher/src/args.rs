@@ -47,7 +47,7 @@ pub enum Command {
     Wrap(WrapArgs),
     /// List the formats of stored hashes that are verified.
     Formats(FormatsArgs),
-    /// Print the Redis keys of a username.
+    /// Print the Redis keys of a user.
     Key(KeyArgs),
     /// Measure this machine's hashes per second, next to the argon2 crate.
     Bench(BenchArgs),
@@ -180,8 +180,12 @@ pub struct FormatsArgs {
 /// Of `key`.
 #[derive(Debug, Args)]
 pub struct KeyArgs {
-    /// The username.
-    pub name: String,
+    /// The username, as callers send it.
+    #[arg(required_unless_present = "user_id")]
+    pub name: Option<String>,
+    /// The user's id, as callers send it in `user_id`.
+    #[arg(long, value_name = "ID", conflicts_with = "name")]
+    pub user_id: Option<String>,
     /// The realm of the caller that speaks of the user.
     #[arg(long, default_value = "default")]
     pub realm: String,

@@ -193,7 +193,11 @@ pub fn key(args: &KeyArgs) -> anyhow::Result<()> {
     let case =
         if args.case_sensitive { UsernameCase::Sensitive } else { UsernameCase::Insensitive };
     let keys = user_keys(Some(&args.key_file), case)?;
-    let user = keys.user(&Realm::new(&args.realm)?, &args.name)?;
+    let realm = Realm::new(&args.realm)?;
+    let user = match (&args.user_id, &args.name) {
+        (Some(user_id), _) => keys.user_of_id(&realm, user_id)?,
+        (None, name) => keys.user(&realm, name.as_deref().unwrap_or_default())?,
+    };
     let mut names = vec![
         keys::user_sessions(&user),
         keys::user_generation(&user),

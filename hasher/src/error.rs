@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use authcluster_contract::http::Code;
 use authcluster_contract::secret::PasswordError;
-use authcluster_contract::user::UsernameError;
+use authcluster_contract::user::{UserIdError, UsernameError};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
@@ -124,6 +124,12 @@ impl From<PasswordError> for ApiError {
 
 impl From<UsernameError> for ApiError {
     fn from(error: UsernameError) -> Self {
+        Self::new(Code::MalformedRequest, error.to_string())
+    }
+}
+
+impl From<UserIdError> for ApiError {
+    fn from(error: UserIdError) -> Self {
         Self::new(Code::MalformedRequest, error.to_string())
     }
 }

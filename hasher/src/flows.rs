@@ -10,6 +10,7 @@ mod migrate;
 mod nobody;
 mod password;
 mod session;
+mod subject;
 mod wrap;
 
 use std::sync::Arc;

@@ -68,6 +68,30 @@ fn an_inspection_shows_parameters_and_nothing_of_salt_or_digest() {
 }
 
 #[test]
+fn the_keys_of_an_id_are_not_those_of_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("user-key");
+    std::fs::write(&file, [7; 32]).unwrap();
+    let file = file.to_str().unwrap();
+    let keys = |user: &[&str]| {
+        let (text, code) =
+            run(&[&["key", "--realm", "shop", "--key-file", file], user].concat(), "");
+        assert_eq!(code, Some(0), "{user:?}");
+        text
+    };
+    // As in the contract's tests.
+    assert!(keys(&["alice"]).contains("84d3c8b781db37483bd48b196e1db300"));
+    assert!(keys(&["--user-id", "7"]).contains("35df222a9e1a57187c4499797418c064"));
+    assert_eq!(keys(&["--user-id", "alice"]).lines().count(), keys(&["alice"]).lines().count());
+    assert_ne!(keys(&["--user-id", "alice"]), keys(&["alice"]));
+    for neither_or_both in
+        [&["key", "--key-file", file][..], &["key", "a", "--user-id", "7", "--key-file", file]]
+    {
+        assert_eq!(run(neither_or_both, "").1, Some(2), "{neither_or_both:?}");
+    }
+}
+
+#[test]
 fn formats_are_listed_for_people_and_for_programs() {
     let (table, code) = run(&["formats"], "");
     assert_eq!(code, Some(0));

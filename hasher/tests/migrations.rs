@@ -131,7 +131,10 @@ async fn a_verify_migrates_whoever_it_names() {
     let mut verify = json!({ "password": "a", "encoded": BCRYPT, "migrate": true });
     let (status, problem) = world.send(world.request("/v1/verify", &verify)).await;
     assert_eq!((status, &problem["code"]), (400, &json!("malformed-request")));
-    assert_eq!(problem["detail"], "`migrate` needs `username`: one user is migrated once");
+    assert_eq!(
+        problem["detail"],
+        "`migrate` needs `user_id` or `username`: one user is migrated once"
+    );
     verify["username"] = json!("alice");
     verify["password"] = json!("wrong");
     assert_eq!(world.call("/v1/verify", verify.clone()).await.get("rehash"), None);

@@ -194,7 +194,7 @@ async fn what_makes_no_sense_is_refused() {
     check("", json!({ "username": "" }), "empty").await;
     check("", json!({ "username": "x".repeat(513) }), "longer than 512 bytes").await;
     check("", json!({ "username": "a", "critcal": true }), "unknown field `critcal`").await;
-    check("", json!({}), "missing field `username`").await;
+    check("", json!({}), "send `user_id`, or `username`").await;
     check("/rotate", json!({ "session": "a", "data": "b" }), "unknown field `data`").await;
     check("/revoke", json!({}), "exactly one of").await;
     check("/revoke", json!({ "session": "a", "handle": "b" }), "exactly one of").await;

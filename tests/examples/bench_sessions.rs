@@ -110,6 +110,7 @@ async fn introspects(store: &Arc<RedisStore>, critical: bool) -> anyhow::Result<
             user: keys.user(&realm, &format!("user-{number}"))?,
             realm: realm.clone(),
             username: format!("user-{number}"),
+            user_id: String::new(),
             data: "{\"role\":\"editor\",\"tenant\":\"0123456789\"}".to_owned(),
             idle_timeout: Duration::from_secs(3_600),
             absolute_timeout: Duration::from_secs(43_200),

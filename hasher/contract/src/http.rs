@@ -2,6 +2,9 @@
 //!
 //! Requests are read, never written, so a password or session id cannot be serialised by mistake.
 //! Unknown request fields are refused: a typo in `encoded` must not become "no such user".
+//!
+//! A request names a user by `user_id`, the caller's own stable id, or by `username`, the name as typed. Where both are
+//! sent, `user_id` is the subject.
 
 mod code;
 mod limits;
@@ -34,6 +37,8 @@ pub const DEADLINE_HEADER: &str = "authcluster-deadline-ms";
 pub struct HashRequest {
     /// Finds the user's home pod; any pod does without it.
     pub username: Option<String>,
+    /// The same, as the caller's own id of the user.
+    pub user_id: Option<String>,
     password: Option<SecretString>,
     password_b64: Option<SecretString>,
 }
@@ -42,8 +47,10 @@ pub struct HashRequest {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyRequest {
-    /// Finds the user's home pod; any pod does without it. Needed with `migrate`.
+    /// Finds the user's home pod; any pod does without it. Needed with `migrate`, unless there is a `user_id`.
     pub username: Option<String>,
+    /// The same, as the caller's own id of the user: the subject, where both are sent.
+    pub user_id: Option<String>,
     password: Option<SecretString>,
     password_b64: Option<SecretString>,
     /// The stored hash.
@@ -58,8 +65,12 @@ pub struct VerifyRequest {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoginRequest {
-    /// Who logs in.
-    pub username: String,
+    /// The name as typed. The subject of routing, limits, session and locks where there is no `user_id`; required
+    /// where there is no row.
+    pub username: Option<String>,
+    /// The caller's own stable id of the user whose row was found, taken byte for byte: the subject of routing,
+    /// limits, session and locks, whichever name was typed. Not with `encoded: null`.
+    pub user_id: Option<String>,
     password: Option<SecretString>,
     password_b64: Option<SecretString>,
     /// The stored hash; `null` says that there is no such user. It must be there, so that a typo is

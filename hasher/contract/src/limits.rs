@@ -11,6 +11,10 @@ pub const PASSWORD_BYTES_MAX: usize = 1024;
 /// section 4.5.3.1.3).
 pub const USERNAME_BYTES_MAX: usize = 512;
 
+/// Longest user id in bytes. The subject of an identity provider has at most 255 (`OpenID` Connect Core, section 2);
+/// a UUID or a number takes far less.
+pub const USER_ID_BYTES_MAX: usize = 512;
+
 /// Longest stored hash in bytes. The longest known PHC strings, with 1 KiB outputs, stay below it.
 pub const ENCODED_BYTES_MAX: usize = 4096;
 

@@ -1,8 +1,12 @@
 //! One canonical form of a username, and the keys that stand for users and addresses in Redis.
 //!
 //! Router, limiter, locks and sessions all use the key made here, so that no alias of a name slips
-//! past one of them (Vault CVE-2025-6004). A key is an HMAC under a secret of the AuthCluster: a dump
+//! past one of them (Vault CVE-2025-6004). The canonical form cannot know which spellings a caller's table takes for
+//! one row (collations, email or name), so a caller may name a user by an id of its own, which is
+//! taken byte for byte (Authelia CVE-2025-24806). A key is an HMAC under a secret of the AuthCluster: a dump
 //! of Redis names nobody, and nobody outside can aim at a user's slot or node.
+
+mod name;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,10 +15,11 @@ use hmac::{Hmac, KeyInit, Mac};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-use crate::limits::{NAME_BYTES_MAX, USERNAME_BYTES_MAX};
+use self::name::check_user_id;
+pub use self::name::{UserIdError, UsernameError, canonical};
+use crate::limits::NAME_BYTES_MAX;
 
 /// What letter case means in usernames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -116,20 +121,6 @@ impl MigrationDigest {
     }
 }
 
-/// Why a username cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UsernameError {
-    /// Nothing is left of it.
-    #[error("the username is empty")]
-    Empty,
-    /// Longer than [`USERNAME_BYTES_MAX`].
-    #[error("the username is longer than {USERNAME_BYTES_MAX} bytes")]
-    TooLong,
-    /// Holds a control character, which no display shows.
-    #[error("the username holds a control character")]
-    ControlCharacter,
-}
-
 /// The secret that turns names into keys. Generated once per AuthCluster and never rotated: with
 /// another one every session, limit and lock would be another user's.
 #[derive(Clone)]
@@ -160,6 +151,16 @@ impl UserKeyMaker {
     pub fn user(&self, realm: &Realm, username: &str) -> Result<UserKey, UsernameError> {
         let name = canonical(username, self.case)?;
         Ok(UserKey(self.digest(&[b"user", realm.as_str().as_bytes(), name.as_bytes()])))
+    }
+
+    /// The key of the user with this id, which is taken byte for byte. No username has the same key, whatever
+    /// both say.
+    ///
+    /// # Errors
+    /// See [`UserIdError`].
+    pub fn user_of_id(&self, realm: &Realm, user_id: &str) -> Result<UserKey, UserIdError> {
+        check_user_id(user_id)?;
+        Ok(UserKey(self.digest(&[b"user-id", realm.as_str().as_bytes(), user_id.as_bytes()])))
     }
 
     /// The key of an address.
@@ -207,29 +208,6 @@ impl fmt::Debug for UserKeyMaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "UserKeyMaker({:?}, ..)", self.case)
     }
-}
-
-/// The one form of a username: NFC, surrounding white space removed, lower case where case means
-/// nothing.
-///
-/// # Errors
-/// See [`UsernameError`].
-pub fn canonical(username: &str, case: UsernameCase) -> Result<String, UsernameError> {
-    if username.len() > USERNAME_BYTES_MAX {
-        return Err(UsernameError::TooLong);
-    }
-    let composed: String = username.trim().nfc().collect();
-    if composed.is_empty() {
-        return Err(UsernameError::Empty);
-    }
-    if composed.chars().any(char::is_control) {
-        return Err(UsernameError::ControlCharacter);
-    }
-    Ok(match case {
-        UsernameCase::Sensitive => composed,
-        // Lower-casing can decompose (U+0130), so compose again.
-        UsernameCase::Insensitive => composed.to_lowercase().nfc().collect(),
-    })
 }
 
 #[cfg(test)]

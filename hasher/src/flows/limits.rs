@@ -3,6 +3,7 @@
 use authcluster_contract::http::{LimitsResetReply, LimitsResetRequest};
 
 use super::Service;
+use super::subject::Named;
 use crate::auth::Caller;
 use crate::error::ApiError;
 
@@ -16,7 +17,7 @@ impl Service {
         caller: &Caller,
         request: &LimitsResetRequest,
     ) -> Result<LimitsResetReply, ApiError> {
-        let user = self.keys.user(&caller.realm, &request.username)?;
+        let user = self.subject(caller, Named::new(&request.username, &request.user_id))?;
         let reset = self.limits.reset(&user).await.map_err(ApiError::limits_unavailable)?;
         tracing::info!(caller = &*caller.name, reset, "the limits of a user were lifted");
         Ok(LimitsResetReply { reset })

@@ -13,6 +13,7 @@ use authcluster_contract::user::UserKey;
 use http::HeaderMap;
 
 use super::migrate::{Due, Offer};
+use super::subject::Named;
 use super::{Service, verified};
 use crate::auth::Caller;
 use crate::error::ApiError;
@@ -43,7 +44,8 @@ struct Wanted {
     stored: Arc<Stored>,
     row: Row,
     job: Job,
-    username: String,
+    username: Option<String>,
+    user_id: Option<String>,
     session: Option<NewSession>,
     /// What is to be made anew if it is due, when the caller has asked for that.
     due: Option<Due>,
@@ -97,7 +99,8 @@ impl Service {
         let reasons = rehash_reasons(&wanted.stored, &self.policy);
         let create = async {
             let Some(session) = wanted.session else { return Ok(None) };
-            let created = self.create_session(caller, wanted.user, wanted.username, session);
+            let named = Named::new(&wanted.username, &wanted.user_id);
+            let created = self.create_session(caller, wanted.user, named, session);
             // Of a store that hangs, the caller waits no longer than for a pod that does.
             let in_time = tokio::time::timeout_at(deadline.into(), created).await;
             in_time.map_err(|_| StoreError::Unreachable(OutOfTime.into()))?.map(Some)
@@ -117,7 +120,8 @@ impl Service {
 
     /// Everything that can be wrong with the request itself, whoever the user is, before anything is charged.
     fn wanted(&self, caller: &Caller, mut request: LoginRequest) -> Result<Wanted, ApiError> {
-        let user = self.keys.user(&caller.realm, &request.username)?;
+        let named = Named::new(&request.username, &request.user_id);
+        let user = self.subject_of_login(caller, named, request.encoded.is_some())?;
         let password = request.password()?;
         if let Some(session) = &request.session {
             self.check_session(session)?;
@@ -130,8 +134,8 @@ impl Service {
             stored: Arc::clone(&stored),
         });
         let job = Job::Verify { password, stored: Arc::clone(&stored) };
-        let LoginRequest { username, session, .. } = request;
-        Ok(Wanted { user, stored, row, job, username, session, due })
+        let LoginRequest { username, user_id, session, .. } = request;
+        Ok(Wanted { user, stored, row, job, username, user_id, session, due })
     }
 
     /// Reads the stored hash; without one that can be verified the dummy user's is computed.

@@ -16,6 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::Service;
+use super::subject::Named;
 use crate::auth::Caller;
 use crate::clock;
 use crate::error::ApiError;
@@ -175,7 +176,7 @@ impl Service {
         caller: &Caller,
         request: &CommitRequest,
     ) -> Result<CommitReply, ApiError> {
-        let user = self.keys.user(&caller.realm, &request.username)?;
+        let user = self.subject(caller, Named::new(&request.username, &request.user_id))?;
         let token = self.keys.commit_token(&user, request.commit.expose());
         let life = Duration::from_secs(self.migration.status_seconds.into());
         let committed = self.store.commit_migration(&user, &token, life).await;

@@ -8,6 +8,7 @@ use authcluster_contract::http::{
 };
 
 use super::migrate::{Due, Offer};
+use super::subject::Named;
 use super::{Service, WrongOutcome, verified};
 use crate::auth::Caller;
 use crate::error::ApiError;
@@ -16,9 +17,8 @@ use crate::policy::rehash::rehash_reasons;
 use crate::work::{Job, Outcome, Who};
 
 impl Service {
-    fn who(&self, caller: &Caller, name: Option<&str>) -> Result<Option<Who>, ApiError> {
-        let user = name.map(|name| self.keys.user(&caller.realm, name)).transpose()?;
-        Ok(user.map(Who::unknown))
+    fn who(&self, caller: &Caller, named: Named<'_>) -> Result<Option<Who>, ApiError> {
+        Ok(self.subject_if_named(caller, named)?.map(Who::unknown))
     }
 
     /// Makes a new hash.
@@ -31,7 +31,7 @@ impl Service {
         mut request: HashRequest,
         deadline: Instant,
     ) -> Result<HashReply, ApiError> {
-        let who = self.who(caller, request.username.as_deref())?;
+        let who = self.who(caller, Named::new(&request.username, &request.user_id))?;
         let job = Job::Hash { password: request.password()?, policy: self.policy.clone() };
         let job = self.offer(caller, job)?;
         match self.work.compute(who.as_ref(), job, deadline).await? {
@@ -50,7 +50,7 @@ impl Service {
         mut request: VerifyRequest,
         deadline: Instant,
     ) -> Result<VerifyReply, ApiError> {
-        let who = self.who(caller, request.username.as_deref())?;
+        let who = self.who(caller, Named::new(&request.username, &request.user_id))?;
         let migrates = match (&who, request.migrate) {
             (_, false) => None,
             (Some(who), true) => Some(who.user.clone()),
@@ -88,6 +88,6 @@ impl Service {
 }
 
 fn migration_of_nobody() -> ApiError {
-    let detail = "`migrate` needs `username`: one user is migrated once";
+    let detail = "`migrate` needs `user_id` or `username`: one user is migrated once";
     ApiError::new(Code::MalformedRequest, detail)
 }

@@ -14,6 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::Service;
+use super::subject::Named;
 use crate::auth::Caller;
 use crate::clock;
 use crate::error::{ApiError, whole_seconds};
@@ -62,16 +63,18 @@ impl Service {
         &self,
         caller: &Caller,
         user: UserKey,
-        username: String,
+        named: Named<'_>,
         session: NewSession,
     ) -> Result<CreatedSession, ApiError> {
         let NewSession { data, critical } = session;
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let id = self.new_id(critical)?;
         let absolute = u64::from(self.sessions.absolute_timeout_seconds);
         let session = Session {
             user,
             realm: caller.realm.clone(),
-            username,
+            username: text(named.username),
+            user_id: text(named.user_id),
             data,
             idle_timeout: Duration::from_secs(u64::from(self.sessions.idle_timeout_seconds)),
             absolute_timeout: Duration::from_secs(absolute),
@@ -90,11 +93,12 @@ impl Service {
         caller: &Caller,
         request: CreateSessionRequest,
     ) -> Result<CreatedSession, ApiError> {
-        let CreateSessionRequest { username, data, critical } = request;
-        let user = self.keys.user(&caller.realm, &username)?;
+        let CreateSessionRequest { username, user_id, data, critical } = request;
+        let named = Named::new(&username, &user_id);
+        let user = self.subject(caller, named)?;
         let session = NewSession { data, critical };
         self.check_session(&session)?;
-        self.create_session(caller, user, username, session).await
+        self.create_session(caller, user, named, session).await
     }
 
     /// Says whether a session is valid, and starts its idle timeout anew.
@@ -110,7 +114,8 @@ impl Service {
         let live = self.store.introspect_session(&digest, &caller.realm).await?;
         Ok(live.map_or_else(IntrospectReply::default, |live| IntrospectReply {
             active: true,
-            username: Some(live.username),
+            username: sent(live.username),
+            user_id: sent(live.user_id),
             data: Some(live.data),
             expires_in_seconds: Some(whole_seconds(live.expires_in)),
         }))
@@ -173,7 +178,7 @@ impl Service {
         caller: &Caller,
         request: &UserRequest,
     ) -> Result<ListSessionsReply, ApiError> {
-        let user = self.keys.user(&caller.realm, &request.username)?;
+        let user = self.subject(caller, Named::new(&request.username, &request.user_id))?;
         let sessions = self.store.list_sessions(&user, &caller.realm).await?;
         let sessions = sessions.into_iter().map(|session| ListedSession {
             handle: session.digest.as_str().to_owned(),
@@ -194,7 +199,12 @@ impl Service {
         caller: &Caller,
         request: &UserRequest,
     ) -> Result<RevokeAllReply, ApiError> {
-        let user = self.keys.user(&caller.realm, &request.username)?;
+        let user = self.subject(caller, Named::new(&request.username, &request.user_id))?;
         Ok(RevokeAllReply { revoked: self.store.revoke_all_sessions(&user).await? })
     }
+}
+
+/// Neither a username nor an id is ever empty.
+fn sent(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
 }

@@ -88,8 +88,10 @@ pub struct Session {
     pub user: UserKey,
     /// The caller's part of the user space.
     pub realm: Realm,
-    /// The name as spelled at login, given back to the caller.
+    /// The name as spelled at login, given back to the caller; empty when the caller sent only `user_id`.
     pub username: String,
+    /// The caller's own id of the user, given back to the caller; empty without one.
+    pub user_id: String,
     /// What the caller stored with it.
     pub data: String,
     /// Ends the session when it was not introspected for so long.
@@ -103,8 +105,10 @@ pub struct Session {
 /// A valid session.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LiveSession {
-    /// The name as spelled at login.
+    /// As in [`Session`].
     pub username: String,
+    /// As in [`Session`].
+    pub user_id: String,
     /// What the caller stored with it.
     pub data: String,
     /// Time until it ends unless it is introspected again.

@@ -88,6 +88,7 @@ impl Dice {
             user: self.user(),
             content: Content {
                 username: text.clone(),
+                user_id: self.of(&["", "7", "id \u{1f600}"]).to_owned(),
                 data: text,
                 key: self.of(&["", "k1"]).to_owned(),
             },

@@ -130,6 +130,7 @@ pub(crate) fn session_of(username: &str) -> Session {
         user: keys.user(&realm(), username).expect("a name"),
         realm: realm(),
         username: "Alice".to_owned(),
+        user_id: "id-7".to_owned(),
         data: "editor".to_owned(),
         idle_timeout: Duration::from_secs(600),
         absolute_timeout: Duration::from_secs(1200),

@@ -19,7 +19,7 @@ pub struct Sessions {
     pub rotation_grace_seconds: u32,
     /// Most sessions of one user. Another one ends the oldest.
     pub per_user_max: u32,
-    /// Keys that username and data are sealed with in the store. Without it they are in the clear there.
+    /// Keys that username, user id and data are sealed with in the store. Without it they are in the clear there.
     pub encryption: Option<SessionEncryption>,
 }
 

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsResetRequest {
-    /// Whose limits are lifted.
-    pub username: String,
+    /// Whose limits are lifted. Not looked at beside a `user_id`.
+    pub username: Option<String>,
+    /// Whose limits are lifted, as the caller's own id of the user.
+    pub user_id: Option<String>,
 }
 
 /// Answer to `POST /v1/limits/reset`.

@@ -30,8 +30,10 @@ impl fmt::Debug for Rehash {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CommitRequest {
-    /// Whose hash was written.
-    pub username: String,
+    /// Whose hash was written. Not looked at beside a `user_id`.
+    pub username: Option<String>,
+    /// Whose hash was written, as the caller's own id of the user; as in the request that offered the hash.
+    pub user_id: Option<String>,
     /// What came with it.
     pub commit: SecretString,
 }

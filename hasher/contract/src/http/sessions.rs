@@ -23,8 +23,10 @@ pub struct NewSession {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreateSessionRequest {
-    /// Whose it is.
-    pub username: String,
+    /// Whose it is. Beside a `user_id`: the name that introspection gives back.
+    pub username: Option<String>,
+    /// Whose it is, as the caller's own id of the user.
+    pub user_id: Option<String>,
     /// As in [`NewSession`].
     #[serde(default)]
     pub data: String,
@@ -55,8 +57,10 @@ pub struct RevokeRequest {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserRequest {
-    /// Whose sessions.
-    pub username: String,
+    /// Whose sessions. Not looked at beside a `user_id`.
+    pub username: Option<String>,
+    /// Whose sessions, as the caller's own id of the user.
+    pub user_id: Option<String>,
 }
 
 /// A new session, or a new id for one.
@@ -74,9 +78,13 @@ pub struct CreatedSession {
 pub struct IntrospectReply {
     /// Whether the session is valid.
     pub active: bool,
-    /// Whose it is, as spelled at login.
+    /// The name as spelled at login: to be shown, not to be looked up by. Absent when the session was made with a
+    /// `user_id` alone.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub username: Option<String>,
+    /// The caller's own id of the user, when the session was made with one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub user_id: Option<String>,
     /// What the caller stored with it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub data: Option<String>,

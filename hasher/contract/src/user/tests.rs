@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::limits::{USER_ID_BYTES_MAX, USERNAME_BYTES_MAX};
 
 fn maker() -> UserKeyMaker {
     UserKeyMaker::new(vec![7; 32], UsernameCase::Insensitive).unwrap()
@@ -56,6 +57,88 @@ fn names_that_cannot_be_used_say_why() {
     check(" \t ", UsernameError::Empty);
     check("a\0b", UsernameError::ControlCharacter);
     check(&"a".repeat(USERNAME_BYTES_MAX + 1), UsernameError::TooLong);
+}
+
+/// Each would be a user of its own that looks like `alice`, with limits of its own, where the caller's table takes it
+/// for her row (the collation `utf8mb4_0900_ai_ci` ignores all of them).
+#[test]
+fn characters_that_no_display_shows_are_in_no_name() {
+    let refused = [
+        '\u{ad}',
+        '\u{34f}',
+        '\u{61c}',
+        '\u{600}',
+        '\u{115f}',
+        '\u{17b4}',
+        '\u{180b}',
+        '\u{180e}',
+        '\u{200b}',
+        '\u{200c}',
+        '\u{200d}',
+        '\u{200e}',
+        '\u{202e}',
+        '\u{2060}',
+        '\u{2066}',
+        '\u{3164}',
+        '\u{fe0f}',
+        '\u{feff}',
+        '\u{ffa0}',
+        '\u{fff9}',
+        '\u{1d173}',
+        '\u{e0001}',
+        '\u{e0061}',
+        '\u{e0100}',
+    ];
+    for character in refused {
+        for name in [format!("ali{character}ce"), format!("{character}alice"), character.into()] {
+            let error = maker().user(&realm("shop"), &name).unwrap_err();
+            assert_eq!(error, UsernameError::FormatCharacter, "{}", character.escape_unicode());
+        }
+    }
+    // Letters, marks, symbols and white space of all scripts are in names.
+    for name in [
+        "\u{645}\u{62d}\u{645}\u{62f}",
+        "\u{915}\u{94d}\u{937}",
+        "\u{1f600}",
+        "a b",
+        "a\u{a0}b",
+        "\u{d0c}",
+    ] {
+        assert!(maker().user(&realm("shop"), name).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn a_user_id_is_taken_byte_for_byte_and_is_no_username() {
+    let id = |id: &str| maker().user_of_id(&realm("shop"), id).unwrap();
+    let ids =
+        ["alice", "Alice", " alice", "alice ", "jose\u{301}", "jos\u{e9}", "a\u{200d}b", "7", "07"];
+    for (place, one) in ids.iter().enumerate() {
+        for other in &ids[..place] {
+            assert_ne!(id(one), id(other), "{one:?} {other:?}");
+        }
+        if let Ok(name) = maker().user(&realm("shop"), one) {
+            assert_ne!(id(one), name, "{one:?}");
+        }
+    }
+    let sensitive = UserKeyMaker::new(vec![7; 32], UsernameCase::Sensitive).unwrap();
+    assert_eq!(sensitive.user_of_id(&realm("shop"), "alice").unwrap(), id("alice"));
+    assert_ne!(maker().user_of_id(&realm("blog"), "alice").unwrap(), id("alice"));
+    // printf '\0\0\0\0\0\0\0\7user-id\0\0\0\0\0\0\0\4shop\0\0\0\0\0\0\0\1%s' 7 |
+    //   openssl dgst -sha256 -mac hmac -macopt hexkey:0707...07 | cut -c1-32
+    assert_eq!(id("7").as_str(), "35df222a9e1a57187c4499797418c064");
+}
+
+#[test]
+fn user_ids_that_cannot_be_used_say_why() {
+    let check = |id: &str, expect: UserIdError| {
+        assert_eq!(maker().user_of_id(&realm("shop"), id).unwrap_err(), expect);
+    };
+    check("", UserIdError::Empty);
+    check("a\nb", UserIdError::ControlCharacter);
+    check("a\u{85}b", UserIdError::ControlCharacter);
+    check(&"a".repeat(USER_ID_BYTES_MAX + 1), UserIdError::TooLong);
+    assert!(maker().user_of_id(&realm("shop"), &"a".repeat(USER_ID_BYTES_MAX)).is_ok());
 }
 
 #[test]

@@ -9,9 +9,11 @@ use super::{At, BACKUP_TOUCHES, Expiring, forget_ended};
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(any(test, feature = "conformance"), derive(Debug))]
 pub struct Content {
-    /// The name as spelled at login; empty when sealed.
+    /// The name as spelled at login; empty when sealed, and without one.
     pub username: String,
-    /// What the caller stored with it; when sealed, both of them.
+    /// The caller's own id of the user; empty when sealed, and without one.
+    pub user_id: String,
+    /// What the caller stored with it; when sealed, all three of them.
     pub data: String,
     /// Id of the key that it is sealed with; empty = in the clear.
     pub key: String,

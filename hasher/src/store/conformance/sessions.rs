@@ -47,6 +47,7 @@ impl Check<'_> {
             user: self.user(user),
             realm: realm("shop"),
             username: "Alice".to_owned(),
+            user_id: "id \u{1f600} 7".to_owned(),
             data: "{\"role\":\"editor\"} \u{1f600} \r\n".to_owned(),
             idle_timeout: IDLE,
             absolute_timeout: LONG,
@@ -100,7 +101,7 @@ async fn a_session_is_given_back_as_it_was_kept(check: Check<'_>) {
     assert!(!check.is_live(&check.digest("kept")).await);
     let digest = check.create("kept", &kept).await;
     let live = check.live(&digest).await.unwrap();
-    assert_eq!((live.username, live.data), (kept.username, kept.data));
+    assert_eq!((live.username, live.user_id, live.data), (kept.username, kept.user_id, kept.data));
     assert!(live.expires_in <= IDLE && live.expires_in > Duration::ZERO);
 }
 

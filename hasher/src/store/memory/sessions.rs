@@ -14,7 +14,9 @@ use authcluster_contract::user::{Realm, UserKey};
 
 use super::{MemoryStore, lock};
 use crate::clock;
-use crate::policy::sessions::copy::{self, Kept, Put, Read, ReadReply, Revoke, RevokeReply};
+use crate::policy::sessions::copy::{
+    self, Content, Kept, Put, Read, ReadReply, Revoke, RevokeReply,
+};
 use crate::policy::sessions::user::{self, Join, Joined, Listed, Replace, UserKeys};
 use crate::policy::sessions::{At, Expiring};
 use crate::store::StoreError;
@@ -115,7 +117,10 @@ impl Maps {
 
 fn copy_bytes(kept: &Expiring<Kept>) -> usize {
     let content = match &kept.value {
-        Kept::Live(live) => live.content.username.len() + live.content.data.len(),
+        Kept::Live(live) => {
+            let Content { username, user_id, data, key: _ } = &live.content;
+            username.len() + user_id.len() + data.len()
+        }
         Kept::Rotated(_) | Kept::Revoked(_) => 0,
     };
     ENTRY_BYTES + content

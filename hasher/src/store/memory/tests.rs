@@ -23,6 +23,7 @@ fn session(user: &str, idle: u64) -> Session {
         user: keys.user(&realm, user).unwrap(),
         realm,
         username: user.to_owned(),
+        user_id: String::new(),
         data: "x".repeat(4_000),
         idle_timeout: Duration::from_secs(idle),
         absolute_timeout: Duration::from_secs(100),

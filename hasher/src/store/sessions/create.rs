@@ -47,14 +47,19 @@ pub(super) async fn create<S: SessionSlots>(
 /// take an entry without a session for one that is over. Says how many entries there are.
 async fn keep<S: SessionSlots>(store: &S, digest: &SessionDigest, session: &Session) -> Step<u64> {
     let settings = store.session_settings();
-    let Session { user, realm, username, data, idle_timeout, absolute_timeout, critical } = session;
+    let Session { user, realm, idle_timeout, absolute_timeout, critical, .. } = session;
+    let clear = seal::Clear {
+        username: session.username.clone(),
+        user_id: session.user_id.clone(),
+        data: session.data.clone(),
+    };
     let left_ms = milliseconds(*absolute_timeout);
     let join = entry(store, digest, left_ms)?;
     let generation = store.generation(user).await?;
     let mut put = Put {
         realm: realm.clone(),
         user: user.clone(),
-        content: seal::sealed(settings.sealer.as_deref(), digest, realm, (username, data))?,
+        content: seal::sealed(settings.sealer.as_deref(), digest, realm, clear)?,
         idle_ms: milliseconds(*idle_timeout),
         spare_ms: 0,
         left_ms,

@@ -7,6 +7,7 @@ use authcluster_contract::user::Realm;
 use futures::future::join;
 
 use super::create::as_backup;
+use super::seal::Clear;
 use super::slots::{SessionSlots, Step, Write, backup, primary};
 use super::{LiveSession, SessionSettings, end};
 use crate::policy::sessions::copy::{Content, Found, Over, Put, Read, ReadReply, Successor};
@@ -38,9 +39,10 @@ pub(super) async fn introspect<S: SessionSlots>(
             Session::Gone => return Ok(None),
             Session::Live(found) => {
                 let settings = store.session_settings();
-                let (username, data) = opened(settings, &digest, realm, &found.content)?;
+                let Clear { username, user_id, data } =
+                    opened(settings, &digest, realm, &found.content)?;
                 let expires_in = Duration::from_millis(found.expires_in_ms);
-                return Ok(Some(LiveSession { username, data, expires_in }));
+                return Ok(Some(LiveSession { username, user_id, data, expires_in }));
             }
             Session::Rotated { to, in_grace: true } => digest = to.digest,
             Session::Rotated { to, in_grace: false } => {
@@ -196,13 +198,13 @@ pub(super) fn put(realm: &Realm, found: &Found) -> Put {
     }
 }
 
-/// Username and data in the clear.
+/// The content in the clear.
 pub(super) fn opened(
     settings: &SessionSettings,
     digest: &SessionDigest,
     realm: &Realm,
     content: &Content,
-) -> Step<(String, String)> {
+) -> Step<Clear> {
     Ok(super::seal::open(settings.sealer.as_deref(), digest, realm, content)?)
 }
 

@@ -23,7 +23,7 @@ pub(super) async fn list<S: SessionSlots>(
 ) -> Step<Vec<ListedSession>> {
     let settings = store.session_settings();
     let listed = live(store, user, realm).await?.into_iter().map(|(digest, found)| {
-        let (_, data) = opened(settings, &digest, realm, &found.content)?;
+        let data = opened(settings, &digest, realm, &found.content)?.data;
         Ok(ListedSession {
             digest,
             created_ms: found.created_ms,

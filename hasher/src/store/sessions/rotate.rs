@@ -42,9 +42,8 @@ pub(super) async fn rotate<S: SessionSlots>(
         return Ok(None);
     }
     // A seal holds under one digest alone.
-    let (username, data) = opened(settings, digest, realm, &found.content)?;
-    let sealer = settings.sealer.as_deref();
-    let content = seal::sealed(sealer, successor, realm, (&username, &data))?;
+    let clear = opened(settings, digest, realm, &found.content)?;
+    let content = seal::sealed(settings.sealer.as_deref(), successor, realm, clear)?;
     let old = put(realm, &found);
     let new = Put { content, left_ms, over: Over::Anything, ..old.clone() };
     let replaced = match keep(store, successor, &new).await {

@@ -1,5 +1,5 @@
-//! Username and data of a session, sealed at rest: whoever reads Redis, a copy of its disk or its traffic
-//! learns neither.
+//! Username, user id and data of a session, sealed at rest: a reader of Redis, of a copy of its disk or of its
+//! traffic learns none of the three.
 //!
 //! XChaCha20-Poly1305 with a random nonce of 192 bits, so that any number of sessions may share a key.
 //! Digest and realm go into the seal: what is moved to another session or realm does not open. It keeps
@@ -26,10 +26,22 @@ use crate::policy::sessions::copy::Content;
 const NONCE_BYTES: usize = 24;
 /// Bytes of a key.
 const KEY_BYTES: usize = 32;
-/// Bytes of the username's length, before it.
+/// Bytes of the length before the username and before the user id.
 const LENGTH_BYTES: usize = 4;
 /// Says what is sealed, and how, so that a later form cannot be taken for this one.
-const PURPOSE: &[u8] = b"authcluster session v1";
+const PURPOSE: &[u8] = b"authcluster session v2";
+
+/// What a session was created with, in the clear. Empty is the same as absent.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+pub struct Clear {
+    /// The name as spelled at login.
+    pub username: String,
+    /// The caller's own id of the user.
+    pub user_id: String,
+    /// What the caller stored with it.
+    pub data: String,
+}
 
 /// Keys that cannot be used, or a seal that does not open. Names keys, never their content.
 #[derive(Debug, thiserror::Error)]
@@ -121,20 +133,24 @@ impl Sealer {
         &self,
         digest: &SessionDigest,
         realm: &Realm,
-        username: &str,
-        data: &str,
+        clear: &Clear,
     ) -> Result<Content, SealError> {
         let keys = self.keys.load();
         let key = keys.get(&self.current).ok_or(SealError::Failed)?;
-        let length = u32::try_from(username.len()).map_err(|_| SealError::Failed)?;
-        let mut clear = Zeroizing::new(length.to_be_bytes().to_vec());
-        clear.extend_from_slice(username.as_bytes());
+        let Clear { username, user_id, data } = clear;
+        let mut clear = Zeroizing::new(Vec::new());
+        for text in [username, user_id] {
+            let length = u32::try_from(text.len()).map_err(|_| SealError::Failed)?;
+            clear.extend_from_slice(&length.to_be_bytes());
+            clear.extend_from_slice(text.as_bytes());
+        }
         clear.extend_from_slice(data.as_bytes());
         let nonce = clock::random_bytes::<NONCE_BYTES>()?;
         let payload = Payload { msg: &clear, aad: &bound_to(digest, realm) };
         let sealed = key.encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Failed)?;
         let data = STANDARD.encode([nonce.as_slice(), &sealed].concat());
-        Ok(Content { username: String::new(), data, key: self.current.clone() })
+        let (username, user_id) = (String::new(), String::new());
+        Ok(Content { username, user_id, data, key: self.current.clone() })
     }
 
     fn open(
@@ -142,7 +158,7 @@ impl Sealer {
         digest: &SessionDigest,
         realm: &Realm,
         content: &Content,
-    ) -> Result<(String, String), SealError> {
+    ) -> Result<Clear, SealError> {
         let broken = || SealError::Broken(content.key.clone());
         let keys = self.keys.load();
         let key =
@@ -152,15 +168,20 @@ impl Sealer {
         let payload = Payload { msg: sealed, aad: &bound_to(digest, realm) };
         let clear = key.decrypt(&XNonce::from(*nonce), payload).map_err(|_| broken())?;
         let clear = Zeroizing::new(clear);
-        let (length, rest) = clear.split_first_chunk::<LENGTH_BYTES>().ok_or_else(broken)?;
-        let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| broken())?;
-        let (username, data) = rest.split_at_checked(length).ok_or_else(broken)?;
+        let (username, rest) = first_text(&clear).ok_or_else(broken)?;
+        let (user_id, data) = first_text(rest).ok_or_else(broken)?;
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| broken());
-        Ok((text(username)?, text(data)?))
+        Ok(Clear { username: text(username)?, user_id: text(user_id)?, data: text(data)? })
     }
 }
 
-/// Username and data as they are kept: sealed where there are keys.
+/// The bytes that a length stands before, and those that follow them.
+fn first_text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<LENGTH_BYTES>()?;
+    rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
+}
+
+/// The content as it is kept: sealed where there are keys.
 ///
 /// # Errors
 /// No randomness.
@@ -168,18 +189,18 @@ pub fn sealed(
     sealer: Option<&Sealer>,
     digest: &SessionDigest,
     realm: &Realm,
-    (username, data): (&str, &str),
+    clear: Clear,
 ) -> Result<Content, SealError> {
     match sealer {
-        Some(sealer) => sealer.seal(digest, realm, username, data),
+        Some(sealer) => sealer.seal(digest, realm, &clear),
         None => {
-            let (username, data) = (username.to_owned(), data.to_owned());
-            Ok(Content { username, data, key: String::new() })
+            let Clear { username, user_id, data } = clear;
+            Ok(Content { username, user_id, data, key: String::new() })
         }
     }
 }
 
-/// Username and data in the clear. Sessions from before there were keys stay readable.
+/// The content in the clear. Sessions from before there were keys stay readable.
 ///
 /// # Errors
 /// A seal that does not open. Never another answer.
@@ -188,9 +209,12 @@ pub fn open(
     digest: &SessionDigest,
     realm: &Realm,
     content: &Content,
-) -> Result<(String, String), SealError> {
+) -> Result<Clear, SealError> {
     match sealer {
-        _ if content.key.is_empty() => Ok((content.username.clone(), content.data.clone())),
+        _ if content.key.is_empty() => {
+            let Content { username, user_id, data, .. } = content.clone();
+            Ok(Clear { username, user_id, data })
+        }
         None => Err(SealError::NotConfigured),
         Some(sealer) => sealer.open(digest, realm, content),
     }

@@ -19,7 +19,12 @@ fn a_put(over: Over) -> Put {
     Put {
         realm: realm("shop"),
         user: user(),
-        content: Content { username: "a".to_owned(), data: "b".to_owned(), key: String::new() },
+        content: Content {
+            username: "a".to_owned(),
+            user_id: "7".to_owned(),
+            data: "b".to_owned(),
+            key: String::new(),
+        },
         idle_ms: 16_000,
         spare_ms: 0,
         left_ms: 60_000,

@@ -23,6 +23,7 @@ async fn a_session_goes_on_under_its_new_id(check: Check<'_>) {
     assert!(check.rotate(&old, &new).await);
     let live = check.live(&new).await.unwrap();
     assert_eq!((live.username, live.data), (kept.username.clone(), kept.data.clone()));
+    assert_eq!(live.user_id, kept.user_id);
     let under_way = check.live(&old).await.unwrap();
     assert_eq!(under_way.data, kept.data, "a request that was under way is answered");
     let listed = check.store.list_sessions(&kept.user, &realm("shop")).await.unwrap();

@@ -2,7 +2,7 @@
 -- it. KEYS: the copy. ARGV: realm, user, username, data, key of the seal, idle timeout in ms, how much
 -- sooner the copy ends in ms, time until the end in ms, when it was created (0 = now), generation,
 -- critical, what it may take the place of: anything (*), nothing (empty), the trace of a
--- rotation to this digest. Twin: policy::sessions::copy::put.
+-- rotation to this digest; the caller's id of the user. Twin: policy::sessions::copy::put.
 if ARGV[12] ~= '*' and redis.call('EXISTS', KEYS[1]) == 1 then
   local kept = redis.call('HMGET', KEYS[1], 'state', 'successor')
   if not (kept[1] == 'rotated' and kept[2] == ARGV[12]) then
@@ -22,7 +22,8 @@ if type(redis.pcall('HGET', KEYS[1], 'state')) == 'table' then
 end
 redis.call('HSET', KEYS[1], 'state', 'live', 'realm', ARGV[1], 'user', ARGV[2], 'username', ARGV[3],
   'data', ARGV[4], 'key', ARGV[5], 'idle_ms', ARGV[6], 'spare_ms', ARGV[7], 'end_ms', int(now + left),
-  'created_ms', created, 'generation', ARGV[10], 'critical', ARGV[11], 'backed_ms', int(now))
+  'created_ms', created, 'generation', ARGV[10], 'critical', ARGV[11], 'backed_ms', int(now),
+  'user_id', ARGV[13])
 redis.call('HDEL', KEYS[1], 'successor', 'rotated_ms')
 redis.call('PEXPIRE', KEYS[1], int(math.min(ARGV[6] - ARGV[7], left)))
 return 1

@@ -2,7 +2,7 @@
 -- beyond its end. KEYS: the copy. ARGV: realm, grace of a rotated id in ms, 1 = touch, parts of the
 -- idle timeout after which the backup is touched. Twin: policy::sessions::copy::read.
 local kept = redis.call('HMGET', KEYS[1], 'state', 'realm', 'end_ms', 'user', 'critical', 'username', 'data',
-  'key', 'generation', 'idle_ms', 'spare_ms', 'created_ms', 'backed_ms', 'successor', 'rotated_ms')
+  'key', 'generation', 'idle_ms', 'spare_ms', 'created_ms', 'backed_ms', 'successor', 'rotated_ms', 'user_id')
 local state, realm, finish = kept[1], kept[2], tonumber(kept[3] or '')
 if not (state and realm and finish) then
   if redis.call('EXISTS', KEYS[1]) == 1 then
@@ -33,7 +33,7 @@ if state == 'rotated' then
 end
 local idle, spare, backed = tonumber(kept[10] or ''), tonumber(kept[11] or ''), tonumber(kept[13] or '')
 if not (user and critical and kept[6] and kept[7] and kept[8] and kept[9] and idle and spare
-    and kept[12] and backed) then
+    and kept[12] and backed and kept[16]) then
   return redis.error_reply('CORRUPT a session that lacks a field')
 end
 local expires, due = nil, '0'
@@ -48,4 +48,4 @@ else
   expires = redis.call('PTTL', KEYS[1])
 end
 return { 'live', user, critical, kept[6], kept[7], kept[8], kept[9], kept[10], kept[12], int(expires),
-  int(left), due }
+  int(left), due, kept[16] }

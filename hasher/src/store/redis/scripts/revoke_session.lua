@@ -7,7 +7,7 @@ local function bury(critical, finish, left)
   redis.call('HSET', KEYS[1], 'state', 'revoked', 'realm', ARGV[1], 'critical', critical, 'end_ms',
     int(finish))
   redis.call('HDEL', KEYS[1], 'user', 'username', 'data', 'key', 'idle_ms', 'spare_ms', 'created_ms',
-    'generation', 'backed_ms', 'successor', 'rotated_ms')
+    'generation', 'backed_ms', 'successor', 'rotated_ms', 'user_id')
   redis.call('PEXPIRE', KEYS[1], int(left))
 end
 local kept = redis.call('HMGET', KEYS[1], 'state', 'realm', 'end_ms', 'user', 'critical', 'successor')

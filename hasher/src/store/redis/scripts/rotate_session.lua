@@ -22,6 +22,6 @@ end
 redis.call('HSET', KEYS[1], 'state', 'rotated', 'realm', ARGV[1], 'user', kept[4], 'critical', kept[5],
   'end_ms', int(finish), 'successor', ARGV[2], 'rotated_ms', int(now))
 redis.call('HDEL', KEYS[1], 'username', 'data', 'key', 'idle_ms', 'spare_ms', 'created_ms', 'generation',
-  'backed_ms')
+  'backed_ms', 'user_id')
 redis.call('PEXPIRE', KEYS[1], int(finish - now))
 return 1

@@ -52,6 +52,7 @@ pub fn put(put: &Put) -> Vec<String> {
             Over::Anything => "*".to_owned(),
             Over::Rotation(to) => to.as_str().to_owned(),
         },
+        content.user_id.clone(),
     ]
 }
 
@@ -127,18 +128,20 @@ impl Fields {
 
     fn found(&mut self) -> Option<Found> {
         let (user, critical) = (self.user()?, self.flag()?);
-        let content = Content { username: self.text()?, data: self.text()?, key: self.text()? };
-        Some(Found {
+        let (username, data, key) = (self.text()?, self.text()?, self.text()?);
+        let mut found = Found {
             user,
             critical,
-            content,
+            content: Content { username, user_id: String::new(), data, key },
             generation: self.text()?,
             idle_ms: self.number()?,
             created_ms: self.number()?,
             expires_in_ms: self.number()?,
             left_ms: self.number()?,
             backup_due: self.flag()?,
-        })
+        };
+        found.content.user_id = self.text()?;
+        Some(found)
     }
 }
 

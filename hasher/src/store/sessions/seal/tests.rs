@@ -24,18 +24,29 @@ fn sealer(folder: &tempfile::TempDir, current: &str) -> Result<Sealer, SealError
     Sealer::read(&SessionEncryption { keys_folder, current_key: current.to_owned() })
 }
 
+fn clear(username: &str, user_id: &str, data: &str) -> Clear {
+    Clear { username: username.to_owned(), user_id: user_id.to_owned(), data: data.to_owned() }
+}
+
 #[test]
 fn a_seal_opens_where_it_belongs_alone() {
     let keys = folder(&[("k1", 1), ("k2", 2)]);
     let sealer = sealer(&keys, "k1").unwrap();
     let (digest, shop) = (SessionDigest::of("a"), realm("shop"));
-    let content = sealer.seal(&digest, &shop, "Alice", "editor \u{1f600}").unwrap();
-    assert_eq!((content.username.as_str(), content.key.as_str()), ("", "k1"));
-    assert!(!content.data.contains("Alice") && !content.data.contains("editor"));
-    let again = sealer.seal(&digest, &shop, "Alice", "editor \u{1f600}").unwrap();
+    let alice = clear("Alice", "id-7", "editor \u{1f600}");
+    let content = sealer.seal(&digest, &shop, &alice).unwrap();
+    assert_eq!((&*content.username, &*content.user_id, &*content.key), ("", "", "k1"));
+    for part in ["Alice", "id-7", "editor"] {
+        assert!(!content.data.contains(part), "{part}");
+    }
+    let again = sealer.seal(&digest, &shop, &alice).unwrap();
     assert_ne!(content.data, again.data, "no nonce is used twice");
     let opened = open(Some(&sealer), &digest, &shop, &content).unwrap();
-    assert_eq!(opened, ("Alice".to_owned(), "editor \u{1f600}".to_owned()));
+    assert!(opened == alice);
+    for parts in [clear("", "id-7", ""), clear("Alice", "", "id-7"), clear("", "", "")] {
+        let content = sealer.seal(&digest, &shop, &parts).unwrap();
+        assert_eq!(open(Some(&sealer), &digest, &shop, &content).unwrap(), parts);
+    }
     let broken = |digest: &SessionDigest, realm: &Realm, content: &Content| {
         let opened = open(Some(&sealer), digest, realm, content);
         assert!(matches!(opened, Err(SealError::Broken(_))), "{opened:?}");
@@ -59,23 +70,28 @@ fn keys_come_and_go_by_name() {
     let keys = folder(&[("old", 1)]);
     let before = sealer(&keys, "old").unwrap();
     let (digest, shop) = (SessionDigest::of("a"), realm("shop"));
-    let content = before.seal(&digest, &shop, "Alice", "").unwrap();
+    let content = before.seal(&digest, &shop, &clear("Alice", "", "")).unwrap();
     fs::write(keys.path().join("new"), STANDARD.encode([2; 32])).unwrap();
     let after = sealer(&keys, "new").unwrap();
-    assert_eq!(open(Some(&after), &digest, &shop, &content).unwrap().0, "Alice");
-    let by_new = after.seal(&digest, &shop, "Alice", "").unwrap();
+    assert_eq!(open(Some(&after), &digest, &shop, &content).unwrap().username, "Alice");
+    let by_new = after.seal(&digest, &shop, &clear("Alice", "", "")).unwrap();
     let unknown = open(Some(&before), &digest, &shop, &by_new);
     assert!(matches!(unknown, Err(SealError::UnknownKey(_))), "{unknown:?}");
     before.reload().unwrap();
-    assert_eq!(open(Some(&before), &digest, &shop, &by_new).unwrap().0, "Alice");
+    assert_eq!(open(Some(&before), &digest, &shop, &by_new).unwrap().username, "Alice");
     fs::remove_file(keys.path().join("old")).unwrap();
     before.reload().unwrap_err();
-    assert_eq!(open(Some(&before), &digest, &shop, &content).unwrap().0, "Alice", "it stays");
+    assert_eq!(
+        open(Some(&before), &digest, &shop, &content).unwrap().username,
+        "Alice",
+        "it stays"
+    );
     let without = open(None, &digest, &shop, &content);
     assert!(matches!(without, Err(SealError::NotConfigured)));
-    let clear = sealed(None, &digest, &shop, ("Bob", "x")).unwrap();
-    assert_eq!(open(Some(&before), &digest, &shop, &clear).unwrap().0, "Bob");
-    assert_eq!(open(None, &digest, &shop, &clear).unwrap().1, "x");
+    let bob = clear("Bob", "id-8", "x");
+    let content = sealed(None, &digest, &shop, bob.clone()).unwrap();
+    assert_eq!(open(Some(&before), &digest, &shop, &content).unwrap(), bob);
+    assert_eq!(open(None, &digest, &shop, &content).unwrap(), bob);
 }
 
 #[test]
