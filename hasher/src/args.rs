@@ -18,9 +18,13 @@ use crate::telemetry::LogFormat;
 pub use self::calibrate::CalibrateArgs;
 pub use self::load::LoadArgs;
 
+const EXIT_CODES: &str = "\
+Exit codes: 0 = done, 2 = error, 141 = the reader of standard output, such as `head`, closed it. verify and inspect
+have 1 as well.";
+
 /// Argon2id hash and verify over HTTP.
 #[derive(Debug, Parser)]
-#[command(name = "hasher", version, about, max_term_width = 100)]
+#[command(name = "hasher", version, about, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -32,15 +36,16 @@ pub struct Cli {
 pub enum Command {
     /// Serve the API. Without a configuration: alone, on loopback, with sessions in memory.
     Serve(ServeArgs),
-    /// Hash the password on standard input, and print the hash.
+    /// Hash the password on standard input, and print the hash. The password is the first line, without its
+    /// end and without a byte order mark; it may not be empty.
     Hash(PolicyArgs),
     /// Compare the password on standard input with a hash: exit code 0 = match, 1 = mismatch, 2 =
     /// error. With --batch, a file of rows on all CPUs: 0 = every row was answered, whatever the
-    /// answer, 2 = the file could not be read or the answers not written.
+    /// answer, 2 = no row could be read or the answers not written.
     Verify(VerifyArgs),
     /// Say what stored hashes are: format, parameters, cost, and whether they should be made anew.
     /// Nothing of salt or digest is shown. Exit code 0 = all of them are verified here, 1 = some are
-    /// not, 2 = error.
+    /// not, 2 = error or no hashes.
     Inspect(InspectArgs),
     /// Wrap the old hashes of a user table in Argon2id, without anyone's password. Killed and started again, it
     /// goes on where it was. Exit code 0 = every row was answered, whatever the answer, 2 = error.
@@ -119,7 +124,8 @@ pub struct VerifyArgs {
     pub encoded: Option<String>,
     /// Rows of JSON, one a line, with `encoded` and one of `password`, `password_b64` and
     /// `password_hex`; `-` = standard input. Each is written to standard output, in order, with its
-    /// other fields and `outcome`: `match`, `mismatch`, or an error code of the API.
+    /// other fields and `outcome`: `match`, `mismatch`, or an error code of the API. A malformed row has the
+    /// number of its `line`.
     #[arg(long, value_name = "FILE")]
     pub batch: Option<PathBuf>,
     /// Hashing threads of --batch [default: one for each CPU].
@@ -134,7 +140,8 @@ pub struct VerifyArgs {
 /// Of `inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// File with one hash a line, or rows of JSON with `encoded` [default: standard input].
+    /// File with one hash a line, or rows of JSON with `encoded`; `-` = standard input, which is the default. A
+    /// line is the hash alone: take `user:` away first, and blanks at the end, which count.
     pub file: Option<PathBuf>,
     /// Print JSON, one object a line.
     #[arg(long)]
@@ -151,7 +158,8 @@ pub struct WrapArgs {
     #[arg(long = "in", value_name = "FILE")]
     pub input: PathBuf,
     /// Where the same rows go, in the same order: `encoded` is the wrapped hash, `replaces` the old one, and
-    /// `outcome` is `wrapped` or an error code of the API. FILE.state is there until it is done.
+    /// `outcome` is `wrapped` or an error code of the API; a malformed row has the number of its `line`. FILE.state is
+    /// there until it is done.
     #[arg(long = "out", value_name = "FILE", required_unless_present = "dry_run")]
     pub output: Option<PathBuf>,
     /// Write nothing: say which formats there are, what would be refused and why, and how long it takes.

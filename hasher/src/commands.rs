@@ -5,23 +5,24 @@ mod batch;
 mod calibrate;
 mod formats;
 mod inspect;
+mod lines;
+pub(crate) mod output;
+mod password;
 mod rows;
 mod wrap;
 
-use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
 use anyhow::Context as _;
 use authcluster_contract::config::HasherConfig;
 use authcluster_contract::cost::Argon2idPolicy;
 use authcluster_contract::keys::{self, RateSubject};
-use authcluster_contract::limits::PASSWORD_BYTES_MAX;
-use authcluster_contract::secret::Password;
 use authcluster_contract::user::{Realm, UsernameCase};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
-use zeroize::Zeroizing;
 
+use self::password::read_password;
 use crate::args::{BenchArgs, KeyArgs, PolicyArgs, ServeArgs, VerifyArgs};
 use crate::bench::{USUAL, Wanted, measure};
 use crate::engine::{Arena, compute};
@@ -36,6 +37,7 @@ use crate::work::{Job, Outcome};
 pub use self::calibrate::calibrate;
 pub use self::formats::formats;
 pub use self::inspect::inspect;
+pub use self::output::reader_left;
 pub use self::wrap::wrap;
 
 /// `hasher serve`: until SIGTERM or SIGINT.
@@ -108,13 +110,16 @@ fn say_where(running: &Running, config: &HasherConfig) -> anyhow::Result<()> {
 /// `hasher hash`.
 ///
 /// # Errors
-/// No password, a policy out of bounds, or no memory.
+/// No password, an empty password, a policy out of bounds, or no memory.
 pub fn hash(args: &PolicyArgs) -> anyhow::Result<()> {
     let (policy, _) = policy(args)?;
     let mut arena = Arena::new(policy.cost.memory_kib)?;
-    let (outcome, _) = compute(&Job::Hash { password: read_password()?, policy }, &mut arena)?;
+    let password = read_password()?;
+    // The API hashes an empty password. Here an empty line mostly comes from an unset variable of a script.
+    anyhow::ensure!(!password.expose().is_empty(), "the password is empty");
+    let (outcome, _) = compute(&Job::Hash { password, policy }, &mut arena)?;
     if let Outcome::Hashed(encoded) = outcome {
-        writeln!(std::io::stdout().lock(), "{encoded}")?;
+        writeln!(output::stdout(), "{encoded}")?;
     }
     Ok(())
 }
@@ -153,7 +158,7 @@ pub fn verify(args: &VerifyArgs) -> anyhow::Result<bool> {
     let password = read_password()?;
     let (outcome, _) = compute(&Job::Verify { password, stored }, &mut arena)?;
     let matches = outcome == Outcome::Verified(true);
-    writeln!(std::io::stdout().lock(), "{}", if matches { "match" } else { "mismatch" })?;
+    writeln!(output::stdout(), "{}", if matches { "match" } else { "mismatch" })?;
     Ok(matches)
 }
 
@@ -176,7 +181,7 @@ pub fn bench(args: &BenchArgs) -> anyhow::Result<()> {
     let mut err = std::io::stderr().lock();
     writeln!(err, "{} sets of parameters, {} turns each ...", costs.len(), args.rounds)?;
     let report = measure(&Wanted { costs, lanes, rounds: args.rounds })?;
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     if args.json {
         writeln!(out, "{}", report.json()?)?;
     } else {
@@ -211,30 +216,9 @@ pub fn key(args: &KeyArgs) -> anyhow::Result<()> {
         names.push(keys::rate(RateSubject::Address(&address)));
         names.push(keys::rate(RateSubject::UserAndAddress(&user, &address)));
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     for name in names {
         writeln!(out, "{name}")?;
     }
     Ok(())
-}
-
-/// The first line of standard input, without its end; from a terminal, without showing it.
-fn read_password() -> anyhow::Result<Password> {
-    let mut stdin = std::io::stdin().lock();
-    if stdin.is_terminal() {
-        write!(std::io::stderr().lock(), "Password: ")?;
-        let line = Zeroizing::new(rpassword::read_password().context("standard input")?);
-        anyhow::ensure!(!line.is_empty(), "no password");
-        return Password::from_bytes(line.as_bytes().to_vec()).context("standard input");
-    }
-    let mut line = Zeroizing::new(Vec::with_capacity(PASSWORD_BYTES_MAX + 2));
-    let mut byte = [0];
-    while line.len() <= PASSWORD_BYTES_MAX && stdin.read(&mut byte)? == 1 && byte != *b"\n" {
-        line.extend(byte);
-    }
-    if line.last() == Some(&b'\r') {
-        line.pop();
-    }
-    anyhow::ensure!(!line.is_empty(), "no password on standard input");
-    Password::from_bytes(line.to_vec()).context("standard input")
 }

@@ -25,6 +25,7 @@ use self::schedule::{Arrival, Schedule};
 use self::tally::Tally;
 use crate::args::LoadArgs;
 use crate::clock;
+use crate::commands::output;
 use crate::telemetry::Tasks;
 
 /// `hasher load`.
@@ -41,7 +42,7 @@ pub fn load(args: &LoadArgs) -> anyhow::Result<()> {
         let tally = Arc::new(Tally::new()?);
         anyhow::Ok(run(args, target, schedule, tally).await)
     })?;
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     if args.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
     } else {

@@ -7,6 +7,10 @@ use authcluster_hasher::commands;
 use authcluster_hasher::load::load;
 use clap::Parser as _;
 
+/// Of a command whose reader closed standard output, as with `| head`: what a shell says of a program that SIGPIPE
+/// ended. The command is not done, so it is no success; nothing went wrong, so it says nothing.
+const READER_LEFT: u8 = 128 + 13;
+
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(args) => commands::serve(&args).map(|()| true),
@@ -23,6 +27,7 @@ fn main() -> ExitCode {
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
+        Err(error) if commands::reader_left(&error) => ExitCode::from(READER_LEFT),
         Err(error) => {
             use std::io::Write as _;
             // Nobody is left to tell when standard error is gone.

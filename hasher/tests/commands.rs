@@ -2,24 +2,38 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+use std::fs::{self, File};
 use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-/// Standard output and exit code.
-fn run(arguments: &[&str], input: &str) -> (String, Option<i32>) {
+/// What the program says of this input.
+fn output(arguments: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_hasher"))
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     // A program that refuses its arguments ends before it reads.
-    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
-    let output = child.wait_with_output().unwrap();
+    drop(child.stdin.take().unwrap().write_all(input));
+    child.wait_with_output().unwrap()
+}
+
+/// Standard output and exit code.
+fn run(arguments: &[&str], input: &str) -> (String, Option<i32>) {
+    let output = output(arguments, input.as_bytes());
     (String::from_utf8(output.stdout).unwrap(), output.status.code())
+}
+
+/// Standard error of a command that fails.
+#[track_caller]
+fn error(arguments: &[&str], input: &[u8]) -> String {
+    let output = output(arguments, input);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
 }
 
 /// From the test suite of `crypt_blowfish`; the password is "a".
@@ -31,6 +45,43 @@ fn a_verify_ends_with_its_answer() {
     assert_eq!(run(&["verify", BCRYPT], "b\n"), ("mismatch\n".to_owned(), Some(1)));
     assert_eq!(run(&["verify", "$nothing$"], "a\n"), (String::new(), Some(2)));
     assert_eq!(run(&["verify"], "a\n"), (String::new(), Some(2)));
+}
+
+#[test]
+fn a_password_is_never_cut() {
+    let longest = "a".repeat(1024);
+    let (encoded, code) = run(&["hash", "--memory-mib", "7"], &format!("{longest}\r\n"));
+    assert_eq!(code, Some(0));
+    let encoded = encoded.trim_end();
+    assert_eq!(run(&["verify", encoded], &longest), ("match\n".to_owned(), Some(0)));
+    for tail in ["\rbcdef\n", "\rother\n", "b\n", "\r\r\n"] {
+        let line = format!("{longest}{tail}");
+        for command in [&["hash", "--memory-mib", "7"] as &[&str], &["verify", encoded]] {
+            let error = error(command, line.as_bytes());
+            assert!(error.contains("longer than 1024 bytes; it is never cut"), "{tail:?}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_password_from_windows_is_the_one_that_is_typed() {
+    let typed = b"a\n" as &[u8];
+    for piped in [b"\xef\xbb\xbfa\r\n" as &[u8], b"a\r\n", b"a", typed] {
+        assert_eq!(output(&["verify", BCRYPT], piped).stdout, b"match\n", "{piped:?}");
+    }
+    let utf16 = error(&["hash", "--memory-mib", "7"], b"\xff\xfea\0\r\0\n\0");
+    assert!(utf16.contains("standard input is UTF-16"), "{utf16}");
+}
+
+#[test]
+fn an_empty_password_is_verified_and_never_hashed() {
+    assert_eq!(run(&["verify", BCRYPT], "\n"), ("mismatch\n".to_owned(), Some(1)));
+    let empty = error(&["hash", "--memory-mib", "7"], b"\n");
+    assert!(empty.contains("the password is empty"), "{empty}");
+    for command in [&["hash", "--memory-mib", "7"] as &[&str], &["verify", BCRYPT]] {
+        let missing = error(command, b"");
+        assert!(missing.contains("no password on standard input"), "{missing}");
+    }
 }
 
 #[test]
@@ -67,11 +118,113 @@ fn an_inspection_shows_parameters_and_nothing_of_salt_or_digest() {
     assert_eq!(run(&["inspect"], "").1, Some(2));
 }
 
+/// A row with one more field, which is Latin-1.
+fn latin(row: &str) -> Vec<u8> {
+    let row = row.strip_suffix('}').unwrap();
+    [row.as_bytes(), b",\"name\":\"Jos\xe9\"}"].concat()
+}
+
+#[test]
+fn one_bad_row_does_not_end_an_inspection_or_a_batch() {
+    let row = json!({ "encoded": BCRYPT, "password": "a" }).to_string();
+    let latin = latin(&row);
+    let rows = [b"\xef\xbb\xbf", row.as_bytes(), b"\r\n\n", &latin, b"\n", row.as_bytes()].concat();
+    let batch = output(&["verify", "--batch", "-"], &rows);
+    assert_eq!(batch.status.code(), Some(0), "{batch:?}");
+    let answers = String::from_utf8(batch.stdout).unwrap();
+    let answers: Vec<Value> =
+        answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let good = json!({ "encoded": BCRYPT, "outcome": "match" });
+    let bad = json!({ "line": 3, "outcome": "malformed-request" });
+    assert_eq!(answers, [good.clone(), bad, good]);
+    // A row that is refused is a row still: the lines are answered one by one.
+    let mixed = [&latin[..], b"\nno JSON\n"].concat();
+    assert_eq!(output(&["verify", "--batch", "-"], &mixed).status.code(), Some(0));
+
+    for arguments in [&["inspect"] as &[&str], &["inspect", "-"]] {
+        let inspected = output(arguments, &rows);
+        assert_eq!(inspected.status.code(), Some(1), "{inspected:?}");
+        let said = String::from_utf8(inspected.stdout).unwrap();
+        for line in ["1: bcrypt ", "3: refused: the line is not UTF-8", "4: bcrypt "] {
+            assert!(said.lines().any(|said| said.starts_with(line)), "{line}: {said}");
+        }
+    }
+    let said = String::from_utf8(output(&["inspect", "--json"], &rows).stdout).unwrap();
+    let refused: Value = serde_json::from_str(said.lines().nth(1).unwrap()).unwrap();
+    let expect =
+        json!({ "line": 3, "code": "malformed-request", "detail": "the line is not UTF-8" });
+    assert_eq!(refused, expect);
+}
+
+#[test]
+fn input_without_rows_is_an_error_that_says_what_it_looks_like() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    let (input_name, out_name) = (input.to_str().unwrap(), out.to_str().unwrap());
+    let row = json!({ "encoded": BCRYPT, "password": "a" }).to_string();
+    let utf16: Vec<u8> =
+        format!("\u{feff}{row}\n").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let csv = format!("id,encoded,password\n1,{BCRYPT},a\n");
+    let array = format!("[\n{row},\n{row}\n]\n");
+    let check = |rows: &[u8], expect: &str, inspect: i32| {
+        fs::write(&input, rows).unwrap();
+        for command in [
+            &["verify", "--batch", input_name] as &[&str],
+            &["wrap", "--dry-run", "--in", input_name],
+            &["wrap", "--in", input_name, "--out", out_name],
+        ] {
+            let error = error(command, b"");
+            assert!(error.contains("no row could be read"), "{error}");
+            assert!(error.contains(expect) && error.contains(input_name), "{error}");
+        }
+        assert!(!out.exists(), "{expect}: an output was written");
+        let inspected = output(&["inspect", input_name], b"");
+        assert_eq!(inspected.status.code(), Some(inspect), "{expect}: {inspected:?}");
+    };
+    check(b"", "the input is empty", 2);
+    check(&latin(&row), "is not UTF-8", 2);
+    check(&utf16, "UTF-16", 2);
+    check(b"\x1f\x8b\x08\0\0\0", "gzip", 2);
+    check(array.as_bytes(), "a JSON array", 2);
+    // A line of text may be a hash; each line is refused by itself.
+    check(csv.as_bytes(), "the input is no JSON", 1);
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error_and_a_full_disk_is() {
+    let row = json!({ "encoded": "0".repeat(32), "password": "a" }).to_string() + "\n";
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&file, row.repeat(5_000)).unwrap();
+    let name = file.path().to_str().unwrap();
+    for arguments in [&["verify", "--batch", name] as &[&str], &["inspect", name]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_hasher"))
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Closes the pipe before anything is read from it.
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(141), "{output:?}");
+        assert!(output.stderr.is_empty(), "{output:?}");
+
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_hasher"))
+            .args(arguments)
+            .stdout(full)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("No space left"), "{output:?}");
+    }
+}
+
 #[test]
 fn the_keys_of_an_id_are_not_those_of_a_name() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("user-key");
-    std::fs::write(&file, [7; 32]).unwrap();
+    fs::write(&file, [7; 32]).unwrap();
     let file = file.to_str().unwrap();
     let keys = |user: &[&str]| {
         let (text, code) =

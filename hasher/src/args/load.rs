@@ -17,7 +17,8 @@ count from those times: a server that stands still cannot slow the clock that it
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
 pub struct LoadArgs {
-    /// Where pods are, as in `http://127.0.0.1:8080`; requests are dealt in turn.
+    /// Where pods are, as in `http://127.0.0.1:8080`; requests are dealt in turn. The path of a URL is put before
+    /// those of the API.
     #[arg(required = true, value_name = "URL")]
     pub urls: Vec<String>,
     /// Requests per second, on average; arrivals are random (Poisson).

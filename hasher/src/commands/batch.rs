@@ -1,7 +1,6 @@
 //! `hasher verify --batch`: rows of JSON, each answered in its place.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{BufRead, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,22 +12,21 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::rows::{Answer, ENCODED, Field, Fields, Lines, OUTCOME, Pipeline};
+use super::lines::{self, Lines};
+use super::output;
+use super::rows::{Answer, ENCODED, Field, Fields, OUTCOME, Pipeline, is_row};
 use crate::error::ApiError;
 use crate::formats::{Bounds, Stored};
 use crate::work::{Job, Outcome};
 
-/// Verifies all rows of a file.
+/// Verifies all rows of a file; `-` is standard input.
 pub(super) fn verify(path: &Path, lanes: u32, bounds: &Bounds) -> anyhow::Result<()> {
-    let input: Box<dyn BufRead> = if path == Path::new("-") {
-        Box::new(std::io::stdin().lock())
-    } else {
-        Box::new(BufReader::new(File::open(path).with_context(|| path.display().to_string())?))
-    };
-    let output = BufWriter::new(std::io::stdout().lock());
-    run(lanes, bounds, input, output).context("the rows")
+    let input = lines::open(path)?;
+    let output = BufWriter::new(output::stdout());
+    run(lanes, bounds, input, output).with_context(|| path.display().to_string())
 }
 
+/// Answers each row, and fails at the end if the input as a whole was none of rows.
 fn run(
     lanes: u32,
     bounds: &Bounds,
@@ -38,18 +36,22 @@ fn run(
     let mut pipeline = Pipeline::start(lanes, Argon2idPolicy::default().checked()?)?;
     let mut write = |mut fields: Fields, answer: Answer| {
         fields.set(OUTCOME, &outcome(&answer))?;
-        serde_json::to_writer(&mut output, &fields)?;
+        serde_json::to_writer(&mut output, &fields).map_err(std::io::Error::from)?;
         output.write_all(b"\n")?;
         Ok(())
     };
-    let mut lines = Lines::new(input);
+    let (mut lines, mut has_row) = (Lines::new(input), false);
     while let Some(line) = lines.next_row()? {
-        let (fields, job) = read(line.text, bounds);
+        let (mut fields, job) = read(line.text, bounds);
+        has_row = has_row || is_row(line.text);
+        if matches!(job, Err(Code::MalformedRequest)) {
+            fields.set_line(line.number)?;
+        }
         pipeline.take(fields, job, &mut write)?;
     }
     pipeline.finish(&mut write)?;
     output.flush()?;
-    Ok(())
+    Ok(lines.ensure_rows(has_row)?)
 }
 
 fn outcome(answer: &Answer) -> &'static str {

@@ -10,6 +10,7 @@ use authcluster_contract::cost::Cost;
 use serde::Serialize;
 use serde_json::json;
 
+use super::output;
 use crate::args::CalibrateArgs;
 use crate::calibration::{Span, measure_together};
 use crate::container;
@@ -98,7 +99,7 @@ pub fn calibrate(args: &CalibrateArgs) -> anyhow::Result<()> {
         cpu_percent: cpu_permille.div_ceil(10),
     };
     let sets: Vec<Set> = choices.into_iter().map(|choice| Set::new(choice, lanes)).collect();
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     if args.json {
         let measured_ms = measured.map(|time| time.as_secs_f64() * 1e3);
         let proposal = sets.last();

@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use serde_json::json;
 
+use super::output;
 use crate::args::FormatsArgs;
 use crate::formats::{Format, page, registry};
 
@@ -12,7 +13,7 @@ use crate::formats::{Format, page, registry};
 /// # Errors
 /// Standard output is gone.
 pub fn formats(args: &FormatsArgs) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     if args.markdown {
         write!(out, "{}", page::markdown())?;
     } else if args.json {

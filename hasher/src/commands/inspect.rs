@@ -2,8 +2,8 @@
 //! would be refused. Nothing of a hash but its parameters is printed.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
+use std::path::Path;
 
 use anyhow::Context as _;
 use authcluster_contract::cost::Cost;
@@ -12,12 +12,14 @@ use authcluster_contract::http::Code;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::lines::{self, Lines};
+use super::output;
 use crate::args::InspectArgs;
 use crate::calibration::{AT_START, measure};
 use crate::engine::Arena;
 use crate::error::ApiError;
 use crate::flows::describe;
-use crate::formats::{FormatError, Stored};
+use crate::formats::{Bounds, FormatError, Stored};
 use crate::policy::budget::LARGE_KIB_MAX;
 use crate::policy::pricing::probes::probes;
 use crate::policy::pricing::rates::Rates;
@@ -28,42 +30,59 @@ struct Row {
     encoded: String,
 }
 
+/// Why a line is refused.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+enum InspectRowError {
+    #[error("the line is not UTF-8")]
+    NotUtf8,
+    #[error(transparent)]
+    Format(#[from] FormatError),
+}
+
+impl InspectRowError {
+    fn code(self) -> Code {
+        match self {
+            Self::NotUtf8 => Code::MalformedRequest,
+            Self::Format(error) => ApiError::from(error).code(),
+        }
+    }
+}
+
 /// `hasher inspect`: whether all hashes can be verified here.
 ///
 /// # Errors
-/// A file that cannot be read, or a policy out of bounds.
+/// A file that cannot be read or holds no hashes, or a policy out of bounds.
 pub fn inspect(args: &InspectArgs) -> anyhow::Result<bool> {
     let (policy, bounds) = super::policy(&args.policy)?;
     let rates = rates(policy.cost)?;
-    let input: Box<dyn BufRead> = match &args.file {
-        None => Box::new(std::io::stdin().lock()),
-        Some(path) => {
-            Box::new(BufReader::new(File::open(path).with_context(|| path.display().to_string())?))
-        }
-    };
-    let mut out = std::io::stdout().lock();
+    let path = args.file.as_deref().unwrap_or(Path::new("-"));
+    let mut lines = Lines::new(lines::open(path)?);
+    let mut out = output::stdout();
     let mut summary = Summary::default();
-    for (number, line) in (1u64..).zip(input.lines()) {
-        let line = line.context("the hashes are no text")?;
-        if line.is_empty() {
-            continue;
-        }
-        let encoded = serde_json::from_str::<Row>(&line).map_or(line, |row| row.encoded);
-        let read = Stored::parse(&encoded, &bounds);
+    while let Some(line) = lines.next_row().with_context(|| path.display().to_string())? {
+        let read = stored(line.text, &bounds);
         let said =
             read.map(|stored| describe(&stored, &policy, rates.quote(stored.usual_demand())));
         if args.json {
-            writeln!(out, "{}", as_json(&said)?)?;
+            writeln!(out, "{}", as_json(line.number, &said)?)?;
         } else {
-            as_text(&mut out, number, &said)?;
+            as_text(&mut out, line.number, &said)?;
         }
         summary.add(said);
     }
-    anyhow::ensure!(summary.rows > 0, "no hashes to inspect");
+    lines.ensure_rows(true).with_context(|| path.display().to_string())?;
     if !args.json && summary.rows > 1 {
         summary.write(&mut out)?;
     }
     Ok(summary.refused.is_empty())
+}
+
+/// The hash of a line, which is the line itself or a field of it.
+fn stored(line: &[u8], bounds: &Bounds) -> Result<Stored, InspectRowError> {
+    let line = std::str::from_utf8(line).map_err(|_| InspectRowError::NotUtf8)?;
+    let row = serde_json::from_str::<Row>(line);
+    let encoded = row.map_or_else(|_| line.to_owned(), |row| row.encoded);
+    Ok(Stored::parse(&encoded, bounds)?)
 }
 
 /// What functions take on this thread.
@@ -74,13 +93,16 @@ pub(super) fn rates(policy: Cost) -> anyhow::Result<Rates> {
     Ok(Rates::measured(policy, policy.memory_kib, &measured))
 }
 
-fn as_json(said: &Result<InspectReply, FormatError>) -> serde_json::Result<String> {
+fn as_json(
+    number: u64,
+    said: &Result<InspectReply, InspectRowError>,
+) -> serde_json::Result<String> {
     match said {
         Ok(reply) => serde_json::to_string(reply),
         Err(error) => {
             let detail = error.to_string();
             serde_json::to_string(
-                &json!({ "code": ApiError::from(*error).code(), "detail": detail }),
+                &json!({ "line": number, "code": error.code(), "detail": detail }),
             )
         }
     }
@@ -89,7 +111,7 @@ fn as_json(said: &Result<InspectReply, FormatError>) -> serde_json::Result<Strin
 fn as_text(
     out: &mut impl Write,
     number: u64,
-    said: &Result<InspectReply, FormatError>,
+    said: &Result<InspectReply, InspectRowError>,
 ) -> std::io::Result<()> {
     match said {
         Err(error) => writeln!(out, "{number}: refused: {error}"),
@@ -131,7 +153,7 @@ struct Summary {
 }
 
 impl Summary {
-    fn add(&mut self, said: Result<InspectReply, FormatError>) {
+    fn add(&mut self, said: Result<InspectReply, InspectRowError>) {
         self.rows += 1;
         match said {
             Ok(reply) => {
@@ -140,7 +162,7 @@ impl Summary {
                 self.estimated_ms = self.estimated_ms.saturating_add(reply.estimated_ms);
                 *self.formats.entry(reply.format).or_default() += 1;
             }
-            Err(error) => *self.refused.entry(ApiError::from(error).code()).or_default() += 1,
+            Err(error) => *self.refused.entry(error.code()).or_default() += 1,
         }
     }
 

@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::BufRead;
 use std::time::Duration;
 
 use authcluster_contract::cost::Cost;
@@ -26,6 +25,9 @@ pub(super) const ENCODED: &str = "encoded";
 
 /// Field that the answer is in.
 pub(super) const OUTCOME: &str = "outcome";
+
+/// Field with the number of a malformed row's line, by which the row is found in the input.
+const LINE: &str = "line";
 
 /// Rows under way for each lane. With too few, all lanes wait for one dear row before them.
 const ROWS_A_LANE: usize = 256;
@@ -53,6 +55,11 @@ impl Fields {
         serde_json::from_str(value.get()).ok()
     }
 
+    /// Names the line of a malformed row, unless the row has such a field of its own.
+    pub(super) fn set_line(&mut self, number: u64) -> serde_json::Result<()> {
+        if self.0.iter().any(|(name, _)| name == LINE) { Ok(()) } else { self.set(LINE, &number) }
+    }
+
     /// Takes a field away, however often it is there.
     pub(super) fn remove(&mut self, name: &str) {
         self.0.retain(|(other, _)| other != name);
@@ -67,6 +74,12 @@ impl Fields {
         }
         Ok(())
     }
+}
+
+/// Whether a line is a row with a hash, be it one that is refused because some byte of it is not UTF-8.
+pub(super) fn is_row(line: &[u8]) -> bool {
+    let text = Zeroizing::new(String::from_utf8_lossy(line).into_owned());
+    Fields::read(text.as_bytes()).is_some_and(|fields| fields.text(ENCODED).is_some())
 }
 
 impl<'de> Deserialize<'de> for Fields {
@@ -98,48 +111,6 @@ impl Serialize for Fields {
             map.serialize_entry(name, value)?;
         }
         map.end()
-    }
-}
-
-/// The lines of a file that are not blank, with their numbers.
-pub(super) struct Lines<R> {
-    input: R,
-    line: Zeroizing<Vec<u8>>,
-    number: u64,
-    end: u64,
-}
-
-/// One of them.
-#[derive(Clone, Copy)]
-pub(super) struct Line<'a> {
-    /// What is on it, without its end.
-    pub(super) text: &'a [u8],
-    /// Which line of the file it is, counted from one.
-    pub(super) number: u64,
-    /// Bytes of the file up to its end.
-    pub(super) end: u64,
-}
-
-impl<R: BufRead> Lines<R> {
-    pub(super) fn new(input: R) -> Self {
-        Self { input, line: Zeroizing::new(Vec::new()), number: 0, end: 0 }
-    }
-
-    /// The next line; `None` at the end.
-    pub(super) fn next_row(&mut self) -> std::io::Result<Option<Line<'_>>> {
-        loop {
-            self.line.clear();
-            let bytes = self.input.read_until(b'\n', &mut self.line)?;
-            if bytes == 0 {
-                return Ok(None);
-            }
-            self.number += 1;
-            self.end = self.end.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
-            if !self.line.trim_ascii().is_empty() {
-                break;
-            }
-        }
-        Ok(Some(Line { text: self.line.trim_ascii(), number: self.number, end: self.end }))
     }
 }
 

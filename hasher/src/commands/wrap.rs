@@ -17,7 +17,9 @@ use authcluster_contract::http::Code;
 
 use self::progress::Progress;
 use self::run::Run;
-use super::rows::{Answer, ENCODED, Fields, Lines, OUTCOME, Pipeline};
+use super::lines::Lines;
+use super::output;
+use super::rows::{Answer, ENCODED, Fields, OUTCOME, Pipeline, is_row};
 use crate::args::WrapArgs;
 use crate::error::ApiError;
 use crate::formats::argon2::Salt;
@@ -28,9 +30,6 @@ use crate::work::{Job, Outcome};
 
 /// Field with the hash that is replaced.
 const REPLACES: &str = "replaces";
-
-/// Field with the line of a row that could not be read, and whose fields are not known.
-const LINE: &str = "line";
 
 /// What [`OUTCOME`] says of a row that is wrapped.
 const WRAPPED: &str = "wrapped";
@@ -70,12 +69,20 @@ struct Row {
 /// `hasher wrap`.
 ///
 /// # Errors
-/// Files that cannot be read or written, that are of another run, or a policy out of bounds.
+/// An input without any row, files that cannot be read or written or that are of another run, or a policy out of
+/// bounds.
 pub fn wrap(args: &WrapArgs) -> anyhow::Result<()> {
     let (policy, bounds) = super::policy(&args.policy)?;
     let lanes = args.lanes.unwrap_or_else(default_lanes);
-    let input = File::open(&args.input).with_context(|| args.input.display().to_string())?;
-    let input_bytes = input.metadata()?.len();
+    let name = || args.input.display().to_string();
+    let input = File::open(&args.input).with_context(name)?;
+    let metadata = input.metadata().with_context(name)?;
+    // A pipe can be read only once, and is judged at the end of the run.
+    let is_file = metadata.is_file();
+    if is_file {
+        ensure_rows(File::open(&args.input).with_context(name)?).with_context(name)?;
+    }
+    let input_bytes = metadata.len();
     let mut lines = Lines::new(BufReader::new(input));
     let Some(output) = &args.output else {
         return plan::say(&mut lines, &policy, &bounds, lanes);
@@ -84,7 +91,21 @@ pub fn wrap(args: &WrapArgs) -> anyhow::Result<()> {
         .with_context(|| format!("{} into {}", args.input.display(), output.display()))?;
     let progress = Progress::new(input_bytes, run.input_done);
     let counts = work(run, &mut lines, (policy, bounds), lanes, progress)?;
-    summary(&counts, output)
+    summary(&counts, output)?;
+    let has_row = counts.keys().any(|outcome| outcome != Code::MalformedRequest.as_str());
+    lines.ensure_rows(is_file || has_row).with_context(name)
+}
+
+/// Reads up to the first row that can be read, so that an input of another kind is refused before anything is written.
+fn ensure_rows(input: File) -> anyhow::Result<()> {
+    let (mut lines, mut has_row) = (Lines::new(BufReader::new(input)), false);
+    while let Some(line) = lines.next_row()? {
+        has_row = has_row || is_row(line.text);
+        if has_row && std::str::from_utf8(line.text).is_ok() {
+            return Ok(());
+        }
+    }
+    Ok(lines.ensure_rows(has_row)?)
 }
 
 /// Wraps the rows that are left, and ends the run.
@@ -107,15 +128,16 @@ fn work(
         Ok(())
     };
     while let Some(line) = lines.next_row()? {
-        let mut fields = Fields::read(line.text);
+        let fields = Fields::read(line.text);
         let (old, job) = match job(fields.as_ref(), &policy, &bounds, run.salt(line.number)?) {
             Ok((old, job)) => (old, Ok(job)),
             Err(error) => (String::new(), Err(error.code())),
         };
-        if fields.is_none() {
-            fields.get_or_insert_default().set(LINE, &line.number)?;
+        let mut fields = fields.unwrap_or_default();
+        if matches!(job, Err(Code::MalformedRequest)) {
+            fields.set_line(line.number)?;
         }
-        let row = Row { fields: fields.unwrap_or_default(), old, end: line.end };
+        let row = Row { fields, old, end: line.end };
         pipeline.take(row, job, &mut write)?;
     }
     pipeline.finish(&mut write)?;
@@ -158,7 +180,7 @@ fn answered(row: Row, answer: Answer) -> anyhow::Result<(Fields, String)> {
 }
 
 fn summary(counts: &BTreeMap<String, u64>, output: &Path) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     let rows: u64 = counts.values().sum();
     writeln!(out, "{rows} rows in {}", output.display())?;
     for (outcome, count) in counts {

@@ -44,12 +44,23 @@ pub(super) fn urls(texts: &[String], owned: bool) -> anyhow::Result<Vec<Url>> {
             "{text}: a target starts with http:// or https://"
         );
         anyhow::ensure!(
+            url.query().is_none() && url.fragment().is_none(),
+            "{text}: a target has no query and no fragment"
+        );
+        anyhow::ensure!(
             owned || is_loopback(&url),
             "{text} is another machine: say --i-own-the-target if it is yours, or its owner has agreed"
         );
         urls.push(url);
     }
     Ok(urls)
+}
+
+/// The address of a call. A target may have a path, as behind a proxy that serves the API below a prefix.
+pub(super) fn url_of(target: &Url, path: &str) -> Url {
+    let mut url = target.clone();
+    url.set_path(&format!("{}/{path}", target.path().trim_end_matches('/')));
+    url
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -104,8 +115,7 @@ impl Target {
     fn post(&self, path: &str, body: &Value) -> anyhow::Result<RequestBuilder> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let url = turn.checked_rem(self.urls.len()).and_then(|place| self.urls.get(place));
-        let mut url = url.context("no target")?.clone();
-        url.set_path(path);
+        let url = url_of(url.context("no target")?, path);
         let mut request =
             self.client.post(url).header("content-type", "application/json").body(body.to_string());
         if let Some(token) = &self.token {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::Parser as _;
 
-use super::client::{Answer, urls};
+use super::client::{Answer, url_of, urls};
 use super::schedule::Call;
 use super::*;
 use crate::args::{Cli, Command};
@@ -75,6 +75,20 @@ fn other_machines_are_left_alone_unless_they_are_ones_own() {
     }
     check("ftp://127.0.0.1", true, false);
     check("127.0.0.1:80", true, false);
+    check("http://127.0.0.1/prefix/", true, true);
+    check("http://127.0.0.1/?a=b", true, false);
+    check("http://127.0.0.1/#a", true, false);
+}
+
+#[test]
+fn the_path_of_a_target_comes_before_that_of_a_call() {
+    let check = |target: &str, expect: &str| {
+        assert_eq!(url_of(&target.parse().unwrap(), "v1/login").as_str(), expect);
+    };
+    check("http://127.0.0.1:8080", "http://127.0.0.1:8080/v1/login");
+    check("http://127.0.0.1:8080/", "http://127.0.0.1:8080/v1/login");
+    check("http://127.0.0.1:8080/auth", "http://127.0.0.1:8080/auth/v1/login");
+    check("http://127.0.0.1:8080/a%20b/c/", "http://127.0.0.1:8080/a%20b/c/v1/login");
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::io::{BufRead, Write};
 use std::time::Duration;
 
 use super::super::inspect::rates;
-use super::super::rows::{Fields, Lines};
+use super::super::lines::Lines;
+use super::super::output;
+use super::super::rows::Fields;
 use super::progress::spoken;
 use super::{RowError, job};
 use crate::formats::argon2::Salt;
@@ -79,6 +81,6 @@ pub(super) fn say(
         let row = job(Fields::read(line.text).as_ref(), policy, bounds, Salt::default());
         table.add(row.map(|(_, job)| job), &rates);
     }
-    table.write(&mut std::io::stdout().lock(), lanes)?;
+    table.write(&mut output::stdout(), lanes)?;
     Ok(())
 }

@@ -23,7 +23,8 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::super::rows::{ENCODED, Fields, Lines, OUTCOME};
+use super::super::lines::Lines;
+use super::super::rows::{ENCODED, Fields, OUTCOME};
 use super::{REPLACES, WRAPPED};
 use crate::clock;
 use crate::formats::Pepper;
