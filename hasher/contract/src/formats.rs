@@ -195,6 +195,13 @@ impl Default for Legacy {
 }
 
 impl Legacy {
+    /// Largest memory of one hash, in KiB. A bound in MiB does not count the part of a MiB above it
+    /// ([`MEMORY_PART_KIB`]).
+    #[must_use]
+    pub const fn memory_kib_max(&self) -> u32 {
+        self.memory_max_mib.saturating_mul(1024).saturating_add(MEMORY_PART_KIB)
+    }
+
     /// Whether the bounds make sense.
     ///
     /// # Errors
@@ -213,6 +220,12 @@ impl Legacy {
 /// Most memory of one stored hash, in MiB, when nothing else was said: eight times what scrypt is
 /// recommended with, and sixteen times RFC 9106's second choice.
 pub const LEGACY_MEMORY_MIB_MAX: u32 = 1024;
+
+/// The part of a MiB, in KiB, that a bound in MiB does not count. Functions "of 64 MiB" name their large array alone:
+/// beside it, scrypt has a block for each lane and two to mix with, so passlib's default (`ln=16,r=8,p=1`) takes
+/// 64 MiB and 3 KiB, and Vaultwarden's Argon2id preset takes 65,540 KiB. A bound of 64 MiB is meant to admit both. The
+/// memory is the program's, which has it to spare (`hasher/src/policy/budget.rs`).
+pub const MEMORY_PART_KIB: u32 = 1023;
 
 /// Highest cost of bcrypt when nothing else was said: some two seconds of a current core. Systems use
 /// 10 to 12, and cautious ones 14.

@@ -209,9 +209,7 @@ impl Legacy for Bcrypt {
         };
         let words = Words::of(self.minor, &key);
         let mut digest = bcrypt(self.cost, &self.salt, &words);
-        let has_none = self.minor == Minor::First && key.is_empty();
-        let whole = !(key.contains(&0) || has_none);
-        if !whole {
+        if key.contains(&0) {
             digest.clear();
         }
         vec![digest]
@@ -244,6 +242,7 @@ struct Words {
 impl Words {
     fn of(minor: Minor, key: &[u8]) -> Self {
         let key = key.get(..KEY_BYTES).unwrap_or(key);
+        // An empty key of `$2$` is the NUL after it: OpenBSD read that byte, and passlib has the `$2a$` of it.
         let end: &[u8] = if minor == Minor::First && !key.is_empty() { &[] } else { &[0] };
         let mut bytes = key.iter().chain(end).copied().cycle();
         let mut others = Zeroizing::new([0; KEY_BYTES]);

@@ -1,9 +1,7 @@
 //! What this pod is ready to compute for a stored hash.
 
 use authcluster_contract::cost::Units;
-use authcluster_contract::formats::{
-    BCRYPT_COST_MAX, Family, LEGACY_MEMORY_MIB_MAX, Legacy, ROUNDS_MAX,
-};
+use authcluster_contract::formats::{BCRYPT_COST_MAX, Family, Legacy, ROUNDS_MAX};
 use authcluster_contract::limits::UNITS_MAX;
 
 use super::FormatError;
@@ -34,7 +32,7 @@ pub struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self {
-            memory_kib_max: LEGACY_MEMORY_MIB_MAX.saturating_mul(1024),
+            memory_kib_max: Legacy::default().memory_kib_max(),
             iterations_max: 1024,
             parallelism_max: 64,
             bcrypt_cost_max: BCRYPT_COST_MAX,
@@ -51,7 +49,7 @@ impl Bounds {
     #[must_use]
     pub fn of(legacy: &Legacy) -> Self {
         Self {
-            memory_kib_max: legacy.memory_max_mib.saturating_mul(1024),
+            memory_kib_max: legacy.memory_kib_max(),
             bcrypt_cost_max: legacy.bcrypt_cost_max,
             rounds_max: legacy.rounds_max,
             accept: Accept::of(&legacy.accept),

@@ -63,12 +63,12 @@ fn every_truncation_within_the_structure_is_refused_and_none_of_them_panics() {
 #[test]
 fn bombs_are_refused_by_name() {
     let bomb = |parameters: &str| format!("$argon2id$v=19${parameters}${SALT}${OUTPUT}");
-    refused(&bomb("m=4294967295,t=1,p=1"), "has m 4294967295, and must be between 8 and 1048576");
+    refused(&bomb("m=4294967295,t=1,p=1"), "has m 4294967295, and must be between 8 and 1049599");
     refused(&bomb("m=65536,t=1,p=4294967295"), "has p 4294967295, and must be between 1 and 64");
     refused(&bomb("m=65536,t=4294967295,p=1"), "has t 4294967295, and must be between 1 and 1024");
     refused(&bomb("m=65536,t=0,p=1"), "has t 0");
     refused(&bomb("m=65536,t=1,p=0"), "has p 0");
-    refused(&bomb("m=31,t=1,p=4"), "has m 31, and must be between 32 and 1048576");
+    refused(&bomb("m=31,t=1,p=4"), "has m 31, and must be between 32 and 1049599");
     refused(&bomb("m=99999999999999999999999,t=1,p=1"), "has m 18446744073709551615");
     refused(
         &bomb("m=1048576,t=33,p=1"),
@@ -243,4 +243,24 @@ fn a_peppered_hash_is_read_with_its_pepper_or_not_at_all() {
     }
     let stored = parse(&format!("$argon2id$v=19$m=8,t=1,p=1${SALT}${OUTPUT}")).unwrap();
     assert!(argon2_of(&stored).pepper.is_none());
+}
+
+#[test]
+fn a_bound_of_64_mib_admits_functions_of_64_mib_as_they_count_it() {
+    let legacy = authcluster_contract::formats::Legacy { memory_max_mib: 64, ..Default::default() };
+    let bounds = Bounds::of(&legacy);
+    let memory_kib = |encoded: &str| {
+        let read = Stored::parse(encoded, &bounds).map_err(|error| error.to_string());
+        read.map(|stored| stored.usual_demand().memory_kib())
+    };
+    let argon2 = |memory_kib| format!("$argon2id$v=19$m={memory_kib},t=3,p=4${SALT}${OUTPUT}");
+    // passlib's default: N blocks, one for the lane and two to mix with.
+    let scrypt = format!("$scrypt$ln=16,r=8,p=1${SALT}${OUTPUT}");
+    assert_eq!(memory_kib(&scrypt), Ok(64 * 1024 + 3));
+    assert_eq!(memory_kib(&argon2(65_536)), Ok(65_536));
+    // Vaultwarden's preset.
+    assert_eq!(memory_kib(&argon2(65_540)), Ok(65_540));
+    let error = memory_kib(&argon2(65 * 1024)).unwrap_err();
+    assert!(error.contains("has m 66560, and must be between 32 and 66559"), "{error}");
+    assert!(memory_kib(&format!("$scrypt$ln=17,r=8,p=1${SALT}${OUTPUT}")).is_err());
 }

@@ -4,11 +4,14 @@
 //! Memory is the one budget that must never be guessed: one hash more than fits, and the kernel
 //! picks which login dies.
 
+use authcluster_contract::formats::MEMORY_PART_KIB;
+
 /// Memory that the program needs beside its arenas, in KiB: code, stacks, metrics, Redis and peers
 /// ([`PROGRAM_KIB`]), and at least [`CONNECTIONS_KIB_MIN`] for connections.
 pub const OVERHEAD_KIB: u64 = PROGRAM_KIB + CONNECTIONS_KIB_MIN;
 
-/// Memory of the program without connections, in KiB. Measured at rest it is 11 MiB.
+/// Memory of the program without connections, in KiB. Measured at rest it is 11 MiB. One MiB is for the part of a MiB
+/// that bounds on stored hashes do not count ([`MEMORY_PART_KIB`]).
 const PROGRAM_KIB: u64 = 16 * 1024;
 
 /// Least memory for connections, in KiB; `policy::connections` divides it.
@@ -23,7 +26,7 @@ const LARGE_KIB_FIRST: u64 = 256 * 1024;
 
 /// Most memory for stored hashes larger than an arena, in KiB, however much there is. One at RFC
 /// 9106's second choice needs a sixteenth of it.
-pub const LARGE_KIB_MAX: u64 = 1024 * 1024;
+pub const LARGE_KIB_MAX: u64 = 1024 * 1024 + MEMORY_PART_KIB as u64;
 
 /// The container is too small for what it is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,8 +69,14 @@ pub fn memory_budget(
     };
     let more_kib = left_kib.saturating_sub(LARGE_KIB_FIRST) / 8;
     let more_kib = more_kib.min(CONNECTIONS_KIB_MAX - CONNECTIONS_KIB_MIN);
+    let large_kib = match left_kib - more_kib {
+        // Nothing is meant for old hashes.
+        large_kib @ ..1024 => large_kib,
+        // The program lends the part of a MiB, so that a pod with 64 MiB for old hashes verifies those "of 64 MiB".
+        large_kib => (large_kib + u64::from(MEMORY_PART_KIB)).min(LARGE_KIB_MAX),
+    };
     Ok(MemoryBudget {
-        large_kib: (left_kib - more_kib).min(LARGE_KIB_MAX),
+        large_kib,
         connections_kib: CONNECTIONS_KIB_MIN + more_kib,
     })
 }

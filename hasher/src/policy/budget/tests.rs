@@ -22,3 +22,14 @@ fn arenas_come_first_and_the_rest_is_divided() {
              101 MiB: raise the limit, or lower lanes or password.argon2id.memory_mib"),
     );
 }
+
+#[test]
+fn a_pod_with_64_mib_for_old_hashes_has_room_for_those_of_64_mib() {
+    let left = |limit_kib| memory_budget(Some(limit_kib), 1, 19 * 1024).unwrap().large_kib;
+    let pod_kib = 19 * 1024 + OVERHEAD_KIB + 64 * 1024;
+    // Vaultwarden's preset; passlib's default takes a KiB less.
+    assert!((65_540..=64 * 1024 + 1023).contains(&left(pod_kib)));
+    // The program lends nothing to a pod that has nothing for old hashes.
+    assert_eq!(left(pod_kib - 64 * 1024), 0);
+    assert_eq!(left(pod_kib - 64 * 1024 + 512), 512);
+}
