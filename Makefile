@@ -28,10 +28,13 @@ demo: tools images ## Shows it all: three nodes, the operator by its chart, an A
 demo-down: ## Stops what demo started, and leaves nothing behind.
 	$(LAB) --name $(DEMO_LAB) down
 
-test: test-pure test-redis test-apiserver test-chart test-lab test-cluster ## Runs every test: pure, real Redis Cluster, real Kubernetes.
+test: test-pure test-cgroups test-redis test-apiserver test-chart test-lab test-cluster ## Runs every test: pure, real Redis Cluster, real Kubernetes.
 
 test-pure: ## Tests that need nothing but cargo.
 	$(CARGO) test --locked --workspace
+
+test-cgroups: ## Tests of a hasher in control groups of this machine (root).
+	$(CARGO) test --locked --package authcluster-tests --features needs-cgroups --test cgroups
 
 test-redis: redis-server ## Tests on real Redis Clusters on loopback.
 	$(CARGO) test --locked --package authcluster-tests --features needs-redis --test redis --test redis-storm --test operator-redis

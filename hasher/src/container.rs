@@ -1,45 +1,117 @@
-//! What this process may use, as its control group and the kernel say: version 2 of control groups, then
-//! version 1. What cannot be read is `None`, as if there were no limit.
+//! What this process may use, as its control groups and the kernel say. What cannot be read counts as no limit.
+
+mod groups;
 
 use std::fs::read_to_string;
+use std::path::{Path, PathBuf};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Files with the memory limit, in bytes.
-const LIMITS: [&str; 2] =
-    ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-
-/// Files with the memory in use, in bytes.
-const USED: [&str; 2] =
-    ["/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes"];
+use self::groups::{Group, Version, groups};
 
 /// Larger numbers are how version 1 says that there is no limit.
 const NO_LIMIT_KIB: u64 = 1 << 40;
 
-/// The memory limit, in KiB.
-#[must_use]
-pub fn memory_limit_kib() -> Option<u64> {
-    LIMITS.iter().find_map(|file| parse_kib(&read_to_string(file).ok()?))
+/// The smallest memory limit that holds for this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemoryLimit {
+    /// The limit, in KiB.
+    pub kib: u64,
+    /// The file that says so.
+    pub file: PathBuf,
 }
 
-/// Memory that can be had now, in KiB: of the limit, what is not in use, and no more than the machine has.
+/// The smallest memory limit of the control groups that this process is in.
+#[must_use]
+pub fn memory_limit() -> Option<MemoryLimit> {
+    smallest_limit(&own_groups("memory"), &read)
+}
+
+/// As [`memory_limit`], in KiB.
+#[must_use]
+pub fn memory_limit_kib() -> Option<u64> {
+    memory_limit().map(|limit| limit.kib)
+}
+
+/// Memory that can be had now, in KiB: of each limit, what is not in use, and no more than the machine has.
 #[must_use]
 pub fn memory_free_kib() -> Option<u64> {
-    let machine = read_to_string("/proc/meminfo").ok().and_then(|text| parse_available_kib(&text));
-    let used = || USED.iter().find_map(|file| parse_kib(&read_to_string(file).ok()?));
-    let own = memory_limit_kib().map(|limit| limit.saturating_sub(used().unwrap_or(0)));
+    let machine = read(Path::new("/proc/meminfo")).and_then(|text| parse_available_kib(&text));
+    let own = own_groups("memory").iter().filter_map(|group| free_kib(group, &read)).min();
     own.into_iter().chain(machine).min()
 }
 
-/// The CPU quota, in thousandths of a CPU.
+/// The smallest CPU quota of the control groups that this process is in, in thousandths of a CPU.
 #[must_use]
 pub fn cpu_quota_milli() -> Option<u64> {
-    let both = read_to_string("/sys/fs/cgroup/cpu.max").or_else(|_| {
-        let quota = read_to_string("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")?;
-        let period = read_to_string("/sys/fs/cgroup/cpu/cpu.cfs_period_us")?;
-        std::io::Result::Ok(format!("{quota} {period}"))
-    });
-    parse_quota(&both.ok()?)
+    own_groups("cpu").iter().filter_map(|group| quota_milli(group, &read)).min()
+}
+
+fn read(file: &Path) -> Option<String> {
+    read_to_string(file).ok()
+}
+
+fn own_groups(controller: &str) -> Vec<Group> {
+    let of = |file| read(Path::new(file)).unwrap_or_default();
+    groups(&of("/proc/self/cgroup"), &of("/proc/self/mountinfo"), controller)
+}
+
+/// How the text of a file is had: from the kernel, or in tests from a table.
+type Read<'a> = &'a dyn Fn(&Path) -> Option<String>;
+
+/// The files with a group's memory limits, in bytes. Above `memory.high` the kernel slows a process down and takes
+/// its memory away, so that its hashes miss their deadlines: for arenas, which stay, this is a limit like the other.
+fn limit_files(version: Version) -> &'static [&'static str] {
+    match version {
+        Version::V1 => &["memory.limit_in_bytes"],
+        Version::V2 => &["memory.max", "memory.high"],
+    }
+}
+
+fn smallest_limit(groups: &[Group], read: Read<'_>) -> Option<MemoryLimit> {
+    let files = groups
+        .iter()
+        .flat_map(|group| limit_files(group.version).iter().map(|name| group.folder.join(name)));
+    let limits =
+        files.filter_map(|file| Some(MemoryLimit { kib: parse_kib(&read(&file)?)?, file }));
+    let seen = limits.min_by_key(|limit| limit.kib);
+    let unseen = groups.iter().find_map(|group| hierarchical_limit(group, read));
+    // A group that is seen names the limit better.
+    seen.into_iter().chain(unseen).min_by_key(|limit| limit.kib)
+}
+
+/// Version 1 tells the smallest limit of a group and of those above it, also of those that a container cannot see.
+fn hierarchical_limit(group: &Group, read: Read<'_>) -> Option<MemoryLimit> {
+    let file = group.folder.join("memory.stat");
+    let kib = parse_kib(statistic(&read(&file)?, "hierarchical_memory_limit")?)?;
+    Some(MemoryLimit { kib, file })
+}
+
+/// What a group with a limit does not use of it. Files in the page cache that were not read lately are given back when
+/// memory is asked for.
+fn free_kib(group: &Group, read: Read<'_>) -> Option<u64> {
+    let limit = smallest_limit(std::slice::from_ref(group), read)?;
+    let (used, cache) = match group.version {
+        Version::V1 => ("memory.usage_in_bytes", "total_inactive_file"),
+        Version::V2 => ("memory.current", "inactive_file"),
+    };
+    let used_kib = read(&group.folder.join(used)).and_then(|text| parse_kib(&text)).unwrap_or(0);
+    let statistics = read(&group.folder.join("memory.stat")).unwrap_or_default();
+    let cache_kib = statistic(&statistics, cache).and_then(parse_kib).unwrap_or(0);
+    Some(limit.kib.saturating_sub(used_kib.saturating_sub(cache_kib)))
+}
+
+fn quota_milli(group: &Group, read: Read<'_>) -> Option<u64> {
+    let of = |name| read(&group.folder.join(name));
+    let both = match group.version {
+        Version::V1 => format!("{} {}", of("cpu.cfs_quota_us")?, of("cpu.cfs_period_us")?),
+        Version::V2 => of("cpu.max")?,
+    };
+    parse_quota(&both)
+}
+
+fn statistic<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
 }
 
 /// File descriptors that this process may have open. The soft limit, which many systems set to 1,024 for the sake
@@ -71,23 +143,4 @@ fn parse_quota(text: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    //! Both versions' ways of saying it.
-
-    use super::*;
-
-    #[test]
-    fn both_versions_are_read() {
-        assert_eq!(parse_kib("536870912\n"), Some(524_288));
-        assert_eq!(parse_kib("max\n"), None);
-        assert_eq!(parse_kib("9223372036854771712\n"), None);
-        assert_eq!(parse_kib(""), None);
-        assert_eq!(parse_quota("150000 100000\n"), Some(1_500));
-        assert_eq!(parse_quota("max 100000\n"), None);
-        assert_eq!(parse_quota("-1\n 100000\n"), None);
-        assert_eq!(parse_quota("1 0"), None);
-        let meminfo = "MemTotal:       24683708 kB\nMemAvailable:   23990000 kB\n";
-        assert_eq!(parse_available_kib(meminfo), Some(23_990_000));
-        assert_eq!(parse_available_kib("MemTotal: 1 kB\n"), None);
-    }
-}
+mod tests;

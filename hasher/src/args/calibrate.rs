@@ -21,7 +21,8 @@ pub struct CalibrateArgs {
     /// Hashing threads of a pod [default: one for each CPU].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(LANES_MAX)))]
     pub lanes: Option<u32>,
-    /// Memory limit of a pod, in MiB [default: this container's, or half of what is free].
+    /// Memory limit of a pod, in MiB [default: the smallest limit of the control groups that this command runs in, or
+    /// half of the free memory].
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
     pub memory_limit_mib: Option<u32>,
     /// Print JSON instead of a table.

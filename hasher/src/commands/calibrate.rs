@@ -13,7 +13,7 @@ use serde_json::json;
 use super::output;
 use crate::args::CalibrateArgs;
 use crate::calibration::{Span, measure_together};
-use crate::container;
+use crate::container::{self, MemoryLimit};
 use crate::policy::budget::OVERHEAD_KIB;
 use crate::policy::pricing::probes::{Probe, sizes_up_to};
 use crate::policy::pricing::propose::{Choice, FLOOR, Wish, lane_kib, propose};
@@ -36,7 +36,7 @@ struct Machine {
     /// In thousandths of a CPU.
     cpu_quota_milli: Option<u64>,
     memory_limit_mib: u64,
-    memory_limit_from: &'static str,
+    memory_limit_from: String,
     /// The part of the clock that lanes were on a CPU, in percent.
     cpu_percent: u64,
 }
@@ -116,16 +116,16 @@ pub fn calibrate(args: &CalibrateArgs) -> anyhow::Result<()> {
 }
 
 /// Memory of a pod, in KiB, and who says so.
-fn memory(args: &CalibrateArgs) -> anyhow::Result<(u64, &'static str)> {
+fn memory(args: &CalibrateArgs) -> anyhow::Result<(u64, String)> {
     if let Some(mib) = args.memory_limit_mib {
-        return Ok((u64::from(mib) * 1024, "as asked"));
+        return Ok((u64::from(mib) * 1024, "as asked".to_owned()));
     }
-    match container::memory_limit_kib() {
-        Some(limit_kib) => Ok((limit_kib, "this container's limit")),
+    match container::memory_limit() {
+        Some(MemoryLimit { kib, file }) => Ok((kib, format!("limit of {}", file.display()))),
         None => {
             let free_kib = container::memory_free_kib();
             let free_kib = free_kib.context("there is no memory limit: say --memory-limit-mib")?;
-            Ok((free_kib / 2, "no limit: half of what is free"))
+            Ok((free_kib / 2, "no limit: half of what is free".to_owned()))
         }
     }
 }
