@@ -237,7 +237,8 @@ async fn a_peer_that_falls_silent_on_its_one_connection_is_found_out() {
     cut.cancel();
     let began = now();
     let sent = patient();
-    let error = client.compute(address, &from, (None, &hash(SMALL)), sent.clone()).await.unwrap_err();
+    let error =
+        client.compute(address, &from, (None, &hash(SMALL)), sent.clone()).await.unwrap_err();
     assert!(matches!(error, PeerError::Broke(_)), "{error}");
     assert!(sent.started.may_have_begun(), "the peer has not refused the job");
     assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
@@ -260,9 +261,10 @@ async fn a_caller_that_goes_away_takes_its_job_back_from_the_peer() {
     assert!(!refused.started.may_have_begun());
     let sent = patient();
     let terms = sent.clone();
-    let call = tokio::spawn(async move {
-        client.compute(address, &from, (None, &hash(SMALL)), terms).await
-    });
+    let call =
+        tokio::spawn(
+            async move { client.compute(address, &from, (None, &hash(SMALL)), terms).await },
+        );
     eventually("the job waits", || pods[0].local.load() == load.saturating_add(Units(1))).await;
     call.abort();
     assert!(sent.started.may_have_begun(), "the asking pod cannot know that it waits there");

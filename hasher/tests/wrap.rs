@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use authcluster_contract::wrapped;
 use authcluster_hasher::clock;
 use authcluster_hasher::start::Running;
+use rustix::pty::{self, OpenptFlags};
 use serde_json::{Value, json};
 
 use crate::pod::{call, client, config, start};
@@ -211,6 +212,34 @@ fn a_dry_run_says_what_there_is_and_writes_nothing() {
         assert!(said.contains(line), "{line} of {said}");
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn progress_is_shown_at_a_terminal_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("in"), table(100)).unwrap();
+    let wrap = |output: &str, stderr: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hasher"));
+        command.args(["wrap", "--memory-mib", "7", "--iterations", "1", "--in"]).arg(path("in"));
+        command.arg("--out").arg(path(output)).env("TERM", "xterm").stderr(stderr);
+        command.stdout(Stdio::null()).spawn().unwrap()
+    };
+    let piped = wrap("piped", Stdio::piped()).wait_with_output().unwrap();
+    assert!(piped.status.success() && piped.stderr.is_empty(), "{piped:?}");
+
+    let terminal = pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    pty::grantpt(&terminal).unwrap();
+    pty::unlockpt(&terminal).unwrap();
+    let name = pty::ptsname(&terminal, Vec::new()).unwrap();
+    let screen = fs::File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    let mut child = wrap("shown", screen.into());
+    let mut shown = Vec::new();
+    // Ends with EIO when the program has ended.
+    drop(fs::File::from(terminal).read_to_end(&mut shown));
+    assert!(child.wait().unwrap().success());
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(shown.contains("[##############################] 100 %, "), "{shown:?}");
 }
 
 async fn post(pod: &Running, path: &str, body: Value) -> (u16, Value) {

@@ -4,7 +4,6 @@
 //! killed (`run`). A row that cannot be wrapped is kept with its error code, and never ends the run.
 
 mod plan;
-mod progress;
 mod run;
 
 use std::collections::BTreeMap;
@@ -14,8 +13,8 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use authcluster_contract::http::Code;
+use indicatif::{ProgressBar, ProgressStyle};
 
-use self::progress::Progress;
 use self::run::Run;
 use super::lines::Lines;
 use super::output;
@@ -89,11 +88,21 @@ pub fn wrap(args: &WrapArgs) -> anyhow::Result<()> {
     };
     let run = Run::open(output, &policy, &mut lines)
         .with_context(|| format!("{} into {}", args.input.display(), output.display()))?;
-    let progress = Progress::new(input_bytes, run.input_done);
-    let counts = work(run, &mut lines, (policy, bounds), lanes, progress)?;
+    let bar = progress_bar(input_bytes, run.input_done)?;
+    let counts = work(run, &mut lines, (policy, bounds), lanes, &bar)?;
     summary(&counts, output)?;
     let has_row = counts.keys().any(|outcome| outcome != Code::MalformedRequest.as_str());
     lines.ensure_rows(is_file || has_row).with_context(name)
+}
+
+/// How far the input is read, on standard error. The library shows nothing where that is no terminal.
+fn progress_bar(input_bytes: u64, done: u64) -> anyhow::Result<ProgressBar> {
+    let style = "[{bar:30}] {percent:>3} %, {bytes} of {total_bytes}, {eta_precise} left";
+    let style = ProgressStyle::with_template(style)?.progress_chars("#>-");
+    let bar = ProgressBar::new(input_bytes).with_style(style).with_position(done);
+    // An earlier process wrapped the rows before; their speed says nothing of this one's.
+    bar.reset_eta();
+    Ok(bar)
 }
 
 /// Reads up to the first row that can be read, so that an input of another kind is refused before anything is written.
@@ -114,7 +123,7 @@ fn work(
     lines: &mut Lines<impl BufRead>,
     (policy, bounds): (Policy, Bounds),
     lanes: u32,
-    mut progress: Progress,
+    bar: &ProgressBar,
 ) -> anyhow::Result<BTreeMap<String, u64>> {
     let mut counts = run.counts.clone();
     let mut output = BufWriter::new(&run.output);
@@ -124,7 +133,7 @@ fn work(
         serde_json::to_writer(&mut output, &fields)?;
         output.write_all(b"\n")?;
         *counts.entry(outcome).or_default() += 1;
-        progress.row(end)?;
+        bar.set_position(end);
         Ok(())
     };
     while let Some(line) = lines.next_row()? {
@@ -143,7 +152,7 @@ fn work(
     pipeline.finish(&mut write)?;
     output.flush()?;
     drop(output);
-    progress.end()?;
+    bar.finish();
     run.end()?;
     Ok(counts)
 }

@@ -75,10 +75,7 @@ pub fn memory_budget(
         // The program lends the part of a MiB, so that a pod with 64 MiB for old hashes verifies those "of 64 MiB".
         large_kib => (large_kib + u64::from(MEMORY_PART_KIB)).min(LARGE_KIB_MAX),
     };
-    Ok(MemoryBudget {
-        large_kib,
-        connections_kib: CONNECTIONS_KIB_MIN + more_kib,
-    })
+    Ok(MemoryBudget { large_kib, connections_kib: CONNECTIONS_KIB_MIN + more_kib })
 }
 
 #[cfg(test)]

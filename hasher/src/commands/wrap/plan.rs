@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::time::Duration;
 
+use indicatif::HumanDuration;
+
 use super::super::inspect::rates;
 use super::super::lines::Lines;
 use super::super::output;
 use super::super::rows::Fields;
-use super::progress::spoken;
 use super::{RowError, job};
 use crate::formats::argon2::Salt;
 use crate::formats::{Bounds, FormatError};
@@ -52,8 +53,8 @@ impl Table {
         writeln!(
             out,
             "{} of one CPU, about {} on {lanes} threads that have one each",
-            spoken(self.time),
-            spoken(self.time / lanes.max(1)),
+            HumanDuration(self.time),
+            HumanDuration(self.time / lanes.max(1)),
         )
     }
 }

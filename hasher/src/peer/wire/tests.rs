@@ -19,8 +19,7 @@ fn verify(bytes: &[u8]) -> Job {
 
 fn written(job: &Job, wait_max: Option<Duration>) -> Zeroizing<Vec<u8>> {
     let now = crate::clock::now();
-    let terms =
-        Terms { wait_max, ..Terms::until(now + Duration::from_micros(1_000_900)) };
+    let terms = Terms { wait_max, ..Terms::until(now + Duration::from_micros(1_000_900)) };
     encode_job(&"node-0".parse().expect("a name"), (None, job), &terms, now)
         .expect("it can be written")
 }
