@@ -263,3 +263,6 @@ impl Drop for RequestGuard {
         self.0.count_request(-1);
     }
 }
+
+#[cfg(test)]
+mod tests;
