@@ -1,4 +1,4 @@
-//! Who a request is about: the caller's own id of a user, or the name as typed. A whole pod in this process.
+//! How a request names its user: by the caller's own id, or by the name as typed. A whole pod in this process.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
@@ -171,7 +171,7 @@ async fn names_that_contradict_the_row_or_each_other_are_refused_and_charged_not
     refused("/v1/migrations/commit", json!({ "commit": "x" }), "send `user_id`").await;
     let verify = json!({ "password": "p", "encoded": OLD, "migrate": true });
     refused("/v1/verify", verify, "`migrate` needs `user_id` or `username`").await;
-    // Whether or not there is a row: the answer tells nothing of it.
+    // The answer is the same with and without a row.
     for character in ["\u{200b}", "\u{200d}", "\u{feff}", "\u{ad}", "\u{202e}", "\u{fe0f}"] {
         let typed = format!("ali{character}ce");
         let with_row = json!({ "username": typed, "user_id": "7" });

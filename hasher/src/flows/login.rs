@@ -87,7 +87,7 @@ impl Service {
         let computed = self.work.compute_marking(Some(&who), job, deadline, started).await;
         let computed = computed.map_err(ApiError::from).and_then(|outcome| verified(&outcome));
         let computed = computed.map_err(|error| error.with_limits(attempt.headers_if_dropped()));
-        // The dummy user's hash may be an example whose password is known: its match never counts.
+        // An example of the mix may have a known password, so a match of a dummy verification is no match.
         let matches = computed? & (wanted.row == Row::Verifiable);
         if let Row::Unverifiable(error) = wanted.row {
             return Err(ApiError::from(error).with_limits(attempt.failed()));

@@ -1,4 +1,4 @@
-//! Whom a request is about: `user_id` is the subject of routing, limits, sessions and locks where it is sent, and the
+//! The user that a request is about: `user_id` is the subject of routing, limits, sessions and locks where it is sent, and the
 //! canonical `username` otherwise.
 
 use authcluster_contract::http::Code;
@@ -24,8 +24,8 @@ impl<'a> Named<'a> {
 }
 
 impl Service {
-    /// The subject, if the request names a user. A username is checked beside a `user_id` too: what is typed is
-    /// refused, or not, whether or not a row was found.
+    /// The subject, if the request names a user. A username is checked beside a `user_id` too, so that a typed
+    /// name gets the same refusal with and without a row.
     ///
     /// # Errors
     /// A username or an id that cannot be used.
@@ -51,7 +51,7 @@ impl Service {
         })
     }
 
-    /// The subject of a login, where a row is found or not.
+    /// The subject of a login; `has_row` says whether the caller found a row.
     ///
     /// # Errors
     /// As [`Self::subject`], or names that contradict the row.

@@ -1,4 +1,4 @@
-//! What a username and a user id may be, and the one canonical form of a username.
+//! The rules for usernames and user ids, and the canonical form of a username.
 
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
@@ -32,7 +32,7 @@ pub enum UsernameError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UserIdError {
     /// An empty one would be the id of every user whose id the caller did not find.
-    #[error("the user_id is empty: leave it out where there is none")]
+    #[error("the user_id is empty: leave the field out if no row was found")]
     Empty,
     /// Longer than [`USER_ID_BYTES_MAX`].
     #[error("the user_id is longer than {USER_ID_BYTES_MAX} bytes")]
