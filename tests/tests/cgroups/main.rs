@@ -50,10 +50,10 @@ impl Nested {
         self.outer.join("hasher.service")
     }
 
-    /// What the hasher does in the inner group.
+    /// What the hasher does in the inner group, within a minute (coreutils' `timeout` ends with 124 after it).
     fn run(&self, arguments: &[&str]) -> anyhow::Result<Output> {
         let mut command = Command::new("sh");
-        command.args(["-ec", r#"echo 0 > "$0"; exec "$@""#]);
+        command.args(["-ec", r#"echo 0 > "$0"; exec timeout 60 "$@""#]);
         command.arg(self.inner().join("cgroup.procs"));
         command.arg(env!("CARGO_BIN_EXE_hasher-under-test")).args(arguments);
         command.output().context("sh")
