@@ -153,6 +153,8 @@ pub fn verify(args: &VerifyArgs) -> anyhow::Result<bool> {
         batch::verify(file, args.lanes.unwrap_or_else(default_lanes), &bounds)?;
         return Ok(true);
     };
+    // The API reads an empty hash as an account without a password. Here it mostly comes from an unset variable.
+    anyhow::ensure!(!encoded.is_empty(), "the stored hash is empty");
     let stored = Arc::new(Stored::parse(encoded, &bounds)?);
     let mut arena = Arena::new(stored.usual_demand().arena_kib().max(ARENA_KIB_MIN))?;
     let password = read_password()?;

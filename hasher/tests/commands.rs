@@ -45,6 +45,7 @@ fn a_verify_ends_with_its_answer() {
     assert_eq!(run(&["verify", BCRYPT], "b\n"), ("mismatch\n".to_owned(), Some(1)));
     assert_eq!(run(&["verify", "$nothing$"], "a\n"), (String::new(), Some(2)));
     assert_eq!(run(&["verify"], "a\n"), (String::new(), Some(2)));
+    assert!(error(&["verify", ""], b"a\n").contains("the stored hash is empty"));
 }
 
 #[test]
