@@ -48,6 +48,9 @@ pub enum Error {
     /// The port for probes.
     #[error(transparent)]
     Listen(#[from] server::Error),
+    /// The thread of that port.
+    #[error("cannot start the thread for probes and metrics")]
+    Thread(#[source] std::io::Error),
     /// No randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
@@ -74,8 +77,8 @@ pub async fn run(args: Run) -> Result<(), Error> {
     info!(address = %args.listen, version = env!("CARGO_PKG_VERSION"), "serving probes and metrics");
     let probes: Arc<dyn Probes> = health.clone();
     let ports_stop = CancellationToken::new();
-    let serving = server::serve(listener, probes, metrics.clone(), ports_stop.clone());
-    let serving = telemetry::spawn("probes", serving);
+    let serving = server::serve(listener, probes, metrics.clone(), ports_stop.clone())
+        .map_err(Error::Thread)?;
 
     if stop.run_until_cancelled(wait_for_crd(&client, &health)).await.is_some() {
         let lease_namespace = args.lease_namespace;

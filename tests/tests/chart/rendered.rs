@@ -223,6 +223,28 @@ fn values_reach_the_pod() {
     assert!(one(&render(&[]), "PodDisruptionBudget").is_null());
 }
 
+#[test]
+fn only_named_namespaces_reach_the_operators_metrics() {
+    let policy = one(&render(&[]), "NetworkPolicy");
+    assert_eq!(policy["spec"]["policyTypes"], json!(["Ingress"]));
+    assert_eq!(policy["spec"]["ingress"], json!([]));
+    let objects = render(&["metrics.from[0]=monitoring"]);
+    let (policy, deployment) = (one(&objects, "NetworkPolicy"), one(&objects, "Deployment"));
+    let monitoring = json!({"kubernetes.io/metadata.name": "monitoring"});
+    assert_eq!(
+        policy["spec"]["ingress"],
+        json!([{
+            "from": [{"namespaceSelector": {"matchLabels": monitoring}}],
+            "ports": [{"port": 8080, "protocol": "TCP"}],
+        }])
+    );
+    assert_eq!(
+        policy["spec"]["podSelector"]["matchLabels"],
+        deployment["spec"]["selector"]["matchLabels"]
+    );
+    assert!(one(&render(&["networkPolicy=false"]), "NetworkPolicy").is_null());
+}
+
 /// The program takes the arguments that the chart gives it.
 #[test]
 fn the_program_takes_the_arguments_of_the_chart() {
