@@ -28,7 +28,7 @@ demo: tools images ## Shows it all: three nodes, the operator by its chart, an A
 demo-down: ## Stops what demo started, and leaves nothing behind.
 	$(LAB) --name $(DEMO_LAB) down
 
-test: test-pure test-cgroups test-redis test-apiserver test-chart test-lab test-cluster ## Runs every test: pure, real Redis Cluster, real Kubernetes.
+test: test-pure test-cgroups test-redis test-hostile test-apiserver test-chart test-lab test-cluster ## Runs every test: pure, real Redis Cluster, real Kubernetes.
 
 test-pure: ## Tests that need nothing but cargo.
 	$(CARGO) test --locked --workspace
@@ -39,6 +39,15 @@ test-cgroups: ## Tests of a hasher in control groups of this machine (root).
 test-redis: redis-server ## Tests on real Redis Clusters on loopback.
 	$(CARGO) test --locked --package authcluster-tests --features needs-redis --test redis --test redis-storm --test operator-redis
 	$(CARGO) test --locked --package authcluster-tests --features needs-redis --test overload -- --test-threads 1 --nocapture
+
+# The optimised hasher, because latencies are compared.
+test-hostile: ## Tests of clients that attack a hasher without a token (root; two cores).
+	$(CARGO) build --release --locked --package authcluster-hasher --bin hasher
+	AUTHCLUSTER_HASHER=$(RELEASE)/hasher $(CARGO) test --locked --package authcluster-tests --features needs-cgroups --test hostile \
+	  -- --test-threads 1 --nocapture
+
+campaign: export AUTHCLUSTER_HOSTILE_SECONDS ?= 30
+campaign: test-hostile ## The same with 30 s of each attack from each source: some 25 minutes; prints the table of docs/SECURITY.md.
 
 test-apiserver: tools ## Tests on a real API server without nodes (root).
 	$(CARGO) test --locked --package authcluster-tests --features needs-apiserver --test apiserver

@@ -70,12 +70,22 @@ impl Hasher {
     /// # Errors
     /// A program that cannot be started.
     pub fn start(program: &str, node: &str, config: &HasherConfig) -> anyhow::Result<Self> {
+        Self::start_by(&[program.to_owned()], node, config)
+    }
+
+    /// Starts it by a command whose last word is the program, such as one that enters a control group first.
+    ///
+    /// # Errors
+    /// A program that cannot be started.
+    pub fn start_by(command: &[String], node: &str, config: &HasherConfig) -> anyhow::Result<Self> {
+        let (first, others) = command.split_first().context("no program")?;
         let address = || anyhow::Ok(SocketAddr::from(([127, 0, 0, 1], free_port()?)));
         let (api, admin) = (address()?, address()?);
         let config = HasherConfig { listen: Listen { api, admin }, ..config.clone() };
         let mut file = tempfile::NamedTempFile::new()?;
         file.write_all(config.to_toml()?.as_bytes())?;
-        let process = Process::start(program, |command| {
+        let process = Process::start(first, |command| {
+            command.args(others);
             command.arg("serve").arg("--config").arg(file.path());
             command.args(["--node-name", node, "--pod-ip", "127.0.0.1", "--log", "warn"]);
             command.stdout(Stdio::null());
