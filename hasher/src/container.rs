@@ -33,7 +33,7 @@ pub fn memory_limit_kib() -> Option<u64> {
     memory_limit().map(|limit| limit.kib)
 }
 
-/// Memory that can be had now, in KiB: of each limit, what is not in use, and no more than the machine has.
+/// Free memory, in KiB: the smallest unused part of a limit, and no more than the machine has free.
 #[must_use]
 pub fn memory_free_kib() -> Option<u64> {
     let machine = read(Path::new("/proc/meminfo")).and_then(|text| parse_available_kib(&text));
@@ -87,8 +87,8 @@ fn hierarchical_limit(group: &Group, read: Read<'_>) -> Option<MemoryLimit> {
     Some(MemoryLimit { kib, file })
 }
 
-/// What a group with a limit does not use of it. Files in the page cache that were not read lately are given back when
-/// memory is asked for.
+/// The unused part of a group's limit. The kernel frees files in the page cache that were not read lately when a
+/// process asks for memory.
 fn free_kib(group: &Group, read: Read<'_>) -> Option<u64> {
     let limit = smallest_limit(std::slice::from_ref(group), read)?;
     let (used, cache) = match group.version {
@@ -135,7 +135,7 @@ fn parse_available_kib(text: &str) -> Option<u64> {
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Quota and period; `max` or -1 is none.
+/// Reads quota and period; `max` or -1 means that there is no quota.
 fn parse_quota(text: &str) -> Option<u64> {
     let mut words = text.split_whitespace();
     let (quota, period) = (words.next()?.parse::<u64>().ok()?, words.next()?.parse::<u64>().ok()?);

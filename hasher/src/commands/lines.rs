@@ -1,5 +1,5 @@
-//! The lines of a file of rows: their numbers, a byte order mark skipped, and files that hold no lines of text
-//! refused with what they are.
+//! The lines of a file of rows: their numbers, a byte order mark skipped, and files without lines of text
+//! refused with their kind.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 /// U+FEFF in UTF-8, which Excel and PowerShell write at the start of a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// First bytes of files that hold no lines of UTF-8, and what such a file is.
+/// First bytes of files without lines of UTF-8, and the kind of such a file.
 const NOT_LINES: [(&[u8], &str); 8] = [
     (b"\xff\xfe", "UTF-16 text: convert it to UTF-8"),
     (b"\xfe\xff", "UTF-16 text: convert it to UTF-8"),
@@ -108,7 +108,7 @@ impl<R: BufRead> Lines<R> {
         Ok(Some(Line { text, number: self.number, end: self.end }))
     }
 
-    /// Looks at the first line: skips a byte order mark, and refuses what can hold no rows.
+    /// Looks at the first line: skips a byte order mark, and refuses a file that cannot hold rows.
     fn begin(&mut self) -> Result<(), ReadRowsError> {
         if let Some((_, what)) = NOT_LINES.iter().find(|(bytes, _)| self.line.starts_with(bytes)) {
             return Err(ReadRowsError::NotLines(what));

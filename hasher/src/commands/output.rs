@@ -8,7 +8,7 @@ use std::io::{Error, ErrorKind, StdoutLock, Write};
 #[error("the reader of standard output has closed it")]
 struct ReaderLeft;
 
-/// Standard output, whose errors tell a reader that left from everything else.
+/// Standard output. Its errors tell a reader that left from other failures.
 pub(crate) struct StandardOutput(StdoutLock<'static>);
 
 /// Locks standard output.

@@ -18,7 +18,7 @@ const UTF16_MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
 /// Longest line that may still hold a password: a byte order mark, the password, CR and LF.
 const LINE_BYTES_MAX: usize = BYTE_ORDER_MARK.len() + PASSWORD_BYTES_MAX + 2;
 
-/// Why no password could be read. Never says what was sent.
+/// Why no password could be read. The message never quotes the input.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReadPasswordError {
     #[error("there is no password on standard input")]

@@ -2,8 +2,8 @@
 //! `/proc/self/mountinfo` (cgroups(7), `proc_pid_mountinfo(5)`). Pure.
 //!
 //! The limit of a group holds for the groups below it too, and systemd nests them: a service is in
-//! `/system.slice/hasher.service`, and the limit may be that of the slice. So every group counts from the one of the
-//! process up to the root of the mount. In a container the root of the mount is the container's own group, and groups
+//! `/system.slice/hasher.service`, and the limit may be that of the slice. So every group counts, from the process's
+//! own up to the root of the mount. In a container the root of the mount is the container's own group, and groups
 //! above it are not visible.
 
 use std::path::{Component, Path, PathBuf};
@@ -46,7 +46,7 @@ pub(super) fn groups(cgroup: &str, mountinfo: &str, controller: &str) -> Vec<Gro
         .collect()
 }
 
-/// A line of `/proc/self/cgroup`: hierarchy, controllers, path. Version 2 is hierarchy 0 and names none.
+/// A line of `/proc/self/cgroup`: hierarchy, controllers, path. Version 2 is hierarchy 0 and names no controllers.
 fn parse_membership<'a>(line: &'a str, controller: &str) -> Option<(Version, &'a str)> {
     let mut fields = line.splitn(3, ':');
     let (hierarchy, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
@@ -83,7 +83,7 @@ fn above(version: Version, path: &Path, mounts: &[Mount]) -> Vec<Group> {
     let Some(first) = mounts.peek().copied() else { return Vec::new() };
     let shown = mounts.find_map(|mount| Some((mount, below(path, &mount.root)?)));
     // Without a namespace of its own, or moved out of it, the process may be in a group that no mount shows. The root
-    // of the mount is what the container was given, and holds for it.
+    // of the mount is the container's group, so its limit holds.
     let (mount, below) = shown.unwrap_or((first, Path::new("")));
     below.ancestors().map(|group| Group { version, folder: mount.place.join(group) }).collect()
 }

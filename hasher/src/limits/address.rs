@@ -1,8 +1,8 @@
-//! Where a user is: the caller's word, or that of proxies that the caller trusts. Pure.
+//! The address of a user, from the caller or from proxies that the caller trusts. Pure.
 //!
 //! `X-Forwarded-For` grows on its right: each proxy adds the address that it was called from. So with N
-//! trusted proxies the Nth entry from the right is the last that one of them wrote, and whatever stands
-//! before it the user may have written.
+//! trusted proxies, the Nth entry from the right is the last entry written by a trusted proxy. The user may have
+//! written the entries before.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// An address that is none. Quotes nothing.
+/// The text is not an address. The message never quotes the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// In the body.

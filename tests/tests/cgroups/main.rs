@@ -35,7 +35,7 @@ impl Nested {
         if !is_v1 {
             write(&root.join("cgroup.subtree_control"), "+memory")?;
         }
-        // Of version 2 the inner group gets no memory controller, as a service without accounting has none.
+        // In version 2 the inner group gets no memory controller, like a service without memory accounting.
         let inner = nested.inner();
         fs::create_dir_all(&inner).with_context(|| format!("{} needs root", inner.display()))?;
         write(&nested.limit_file, &(LIMIT_MIB * 1024 * 1024).to_string())?;
@@ -46,7 +46,7 @@ impl Nested {
         self.outer.join("hasher.service")
     }
 
-    /// What the hasher does in the inner group, within a minute (coreutils' `timeout` ends with 124 after it).
+    /// Runs the hasher in the inner group for at most a minute (coreutils' `timeout` then ends with 124).
     fn run(&self, arguments: &[&str]) -> anyhow::Result<Output> {
         let mut command = Command::new("sh");
         command.args(["-ec", r#"echo 0 > "$0"; exec timeout 60 "$@""#]);
