@@ -28,7 +28,8 @@ use crate::clock;
 use crate::policy::connections::ConnectionCaps;
 use crate::telemetry::{Metrics, Tasks, chain};
 
-pub use self::admin::{Health, Pulse, admin_router};
+use self::admin::admin_router;
+pub use self::admin::{Health, Pulse};
 pub(crate) use self::connections::{Connection, NoRoomError};
 pub(crate) use self::own_thread::serve_on_own_thread;
 pub use self::tls::{ServerTls, TlsError};
@@ -76,7 +77,7 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
 
 /// What shows that a connection is more than an open socket; see [`crate::policy::connections`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proof {
+enum Proof {
     /// A request with a valid token: the routes call [`Connection::prove`].
     Token,
     /// A TLS handshake with a peer's certificate.
@@ -88,21 +89,44 @@ pub enum Proof {
 /// One server: what it serves, and how.
 #[derive(Clone)]
 pub struct Server {
-    /// What is served.
-    pub router: Router,
-    /// With TLS or, on loopback, without.
-    pub tls: Option<Arc<ServerTls>>,
-    /// Counts its connections.
-    pub metrics: Arc<Metrics>,
-    /// Time to say farewell in: [`FAREWELL`] for callers, none for probes and for peers, who speak HTTP/2.
-    pub farewell: Duration,
-    /// What its connections have to show.
-    pub proof: Proof,
-    /// How many it holds.
-    pub caps: ConnectionCaps,
+    router: Router,
+    /// `None`: plain HTTP, on loopback and for probes.
+    tls: Option<Arc<ServerTls>>,
+    metrics: Arc<Metrics>,
+    /// [`FAREWELL`] for callers; zero for probes, and for peers, who speak HTTP/2.
+    farewell: Duration,
+    proof: Proof,
+    caps: ConnectionCaps,
 }
 
 impl Server {
+    /// The API.
+    #[must_use]
+    pub fn for_callers(
+        router: Router,
+        tls: Option<Arc<ServerTls>>,
+        metrics: Arc<Metrics>,
+        caps: ConnectionCaps,
+    ) -> Self {
+        Self { router, tls, metrics, farewell: FAREWELL, proof: Proof::Token, caps }
+    }
+
+    /// The port of the other pods.
+    #[must_use]
+    pub fn for_peers(router: Router, tls: Arc<ServerTls>, metrics: Arc<Metrics>) -> Self {
+        let (farewell, proof) = (Duration::ZERO, Proof::PeerCertificate);
+        Self { router, tls: Some(tls), metrics, farewell, proof, caps: ConnectionCaps::of_peers() }
+    }
+
+    /// The port of probes and metrics.
+    #[must_use]
+    pub fn for_probes(health: Health) -> Self {
+        let metrics = Arc::clone(&health.metrics);
+        let (farewell, proof) = (Duration::ZERO, Proof::FirstRequest);
+        let (router, caps) = (admin_router(health), ConnectionCaps::of_admin());
+        Self { router, tls: None, metrics, farewell, proof, caps }
+    }
+
     /// Serves until `stop` ends; then says farewell, takes no connection any more, gives open requests
     /// [`GRACE`], and closes what is open then.
     pub async fn serve(

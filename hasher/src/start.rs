@@ -28,14 +28,13 @@ use crate::lanes::{Lanes, LanesConfig, StartLanesError};
 use crate::limits::{Limiter, Parts};
 use crate::live::LiveSettings;
 use crate::peer::PeerTls;
-use crate::policy::budget::memory_budget;
+use crate::policy::budget::{MemoryBudget, memory_budget};
 use crate::policy::connections::{ConnectionCaps, bodies_kib};
 use crate::policy::rehash::Policy;
 use crate::registry::SharedTable;
 use crate::routes::{Api, Bodies, router};
-use crate::server::{
-    FAREWELL, Health, Proof, Pulse, Server, ServerTls, admin_router, listen, serve_on_own_thread,
-};
+use crate::server::{FAREWELL, Health, Pulse, Server, ServerTls, listen, serve_on_own_thread};
+use crate::store::Store;
 use crate::store::sessions::seal::Sealer;
 use crate::telemetry::{Metrics, Tasks};
 use crate::work::{Identity, Local};
@@ -92,8 +91,8 @@ pub async fn start_at(config: &HasherConfig, place: Place) -> anyhow::Result<Run
     let (policy, peppers) = policy(config)?;
     let lanes = config.lanes.unwrap_or_else(default_lanes);
     anyhow::ensure!((1..=LANES_MAX).contains(&lanes), "lanes must be between 1 and {LANES_MAX}");
-    let budget = memory_budget(memory_limit_kib(), lanes, policy.cost.memory_kib)?;
-    let large_kib = budget.large_kib;
+    let MemoryBudget { large_kib, connections_kib } =
+        memory_budget(memory_limit_kib(), lanes, policy.cost.memory_kib)?;
 
     let (auth, clients) = auth(config)?;
     let live = LiveSettings::new(&config.live(), &clients);
@@ -148,35 +147,26 @@ pub async fn start_at(config: &HasherConfig, place: Place) -> anyhow::Result<Run
     let peers_tls = peers.as_ref().map(|peers| peers.tls.clone());
     let watch = watch(settings, tls.clone(), peers_tls, shared.sealer);
     tasks.spawn("reload", watch.keep_current(tasks.clone()));
-    let pulse = Arc::new(Pulse::default());
-    tasks.spawn("pulse", Arc::clone(&pulse).beat(tasks.stopping()));
-    let health = Health {
-        metrics: Arc::clone(&metrics),
-        local: Arc::clone(&local),
-        store: shared.store,
-        draining: tasks.draining(),
-        pulse,
-    };
-    let probes = Server {
-        router: admin_router(health),
-        tls: None,
-        metrics: Arc::clone(&metrics),
-        farewell: Duration::ZERO,
-        proof: Proof::FirstRequest,
-        caps: ConnectionCaps::of_admin(),
-    };
-    let bodies = Bodies::new(bodies_kib(budget.connections_kib));
-    let calls = Server {
-        router: router(Api { auth, service: Arc::new(service), bodies }),
-        tls,
-        metrics: Arc::clone(&metrics),
-        farewell: FAREWELL,
-        proof: Proof::Token,
-        caps: ConnectionCaps::of_api(budget.connections_kib, open_files_max()),
-    };
+    let probes = Server::for_probes(health((&metrics, &local), shared.store, &tasks));
+    let bodies = Bodies::new(bodies_kib(connections_kib));
+    let router = router(Api { auth, service: Arc::new(service), bodies });
+    let caps = ConnectionCaps::of_api(connections_kib, open_files_max());
+    let calls = Server::for_callers(router, tls, Arc::clone(&metrics), caps);
     let handed = peers.map(|peers| peers.serve(Arc::clone(&local), metrics, tasks.clone()));
     let (api, admin) = Listeners { api, admin }.serve(calls, probes, handed, &tasks)?;
     Ok(Running { api, admin, local, nodes: shared.table, tasks })
+}
+
+/// What probes ask about; the pod's pulse beats from now on.
+fn health(
+    (metrics, local): (&Arc<Metrics>, &Arc<Local>),
+    store: Arc<dyn Store>,
+    tasks: &Tasks,
+) -> Health {
+    let pulse = Arc::new(Pulse::default());
+    tasks.spawn("pulse", Arc::clone(&pulse).beat(tasks.stopping()));
+    let (metrics, local) = (Arc::clone(metrics), Arc::clone(local));
+    Health { metrics, local, store, draining: tasks.draining(), pulse }
 }
 
 /// What new hashes are made with, and all peppers that there are.

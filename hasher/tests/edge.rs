@@ -3,6 +3,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::disallowed_methods,
     reason = "a test stops where it fails, and waits with real bounds"
 )]
@@ -225,4 +226,31 @@ async fn metrics_are_fresh_until_they_are_asked_for_too_often() {
         assert_eq!(answer.status(), 200);
         assert_eq!(metric(&pod, line).await, expect);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_do_not_tell_a_row_that_cannot_be_verified_from_an_unknown_user() {
+    let pod = start(&config()).await;
+    let lines = async || {
+        let text = client().get(format!("http://{}/metrics", pod.admin)).send().await.unwrap();
+        let text = text.text().await.unwrap();
+        let is_of_login = |line: &&str| line.contains("_total") && line.contains("/v1/login");
+        text.lines().filter(is_of_login).map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    let mut seen = Vec::new();
+    for encoded in [
+        Value::Null,
+        json!("no such format"),
+        json!("$argon2id$v=19$m=64,t=99999999,p=1$c29tZXNhbHQ$9sTbSlTio3Biev89thdrlA"),
+    ] {
+        let body = json!({ "username": "alice", "password": "p", "encoded": encoded }).to_string();
+        call(&client(), &pod, "/v1/login", body).send().await.unwrap();
+        seen.push(lines().await);
+    }
+    let expect = |count| {
+        vec![format!(
+            "authcluster_hasher_requests_total{{route=\"/v1/login\",code=\"ok\"}} {count}"
+        )]
+    };
+    assert_eq!(seen, [expect(1), expect(2), expect(3)]);
 }

@@ -17,8 +17,7 @@ use zeroize::Zeroizing;
 use super::tls::PeerTls;
 use super::wire::{Answer, BODY_BYTES_MAX, CannotError, Reply, decode_job, encode_reply};
 use crate::clock;
-use crate::policy::connections::ConnectionCaps;
-use crate::server::{Proof, Server};
+use crate::server::Server;
 use crate::telemetry::{Metrics, PeerOutcome, chain};
 use crate::work::{Local, Terms, WorkError};
 
@@ -44,14 +43,7 @@ pub fn server(local: Arc<Local>, tls: &PeerTls, metrics: Arc<Metrics>) -> Server
         .route("/v1/compute", post(compute))
         .layer(CatchPanicLayer::new())
         .with_state(endpoint);
-    Server {
-        router,
-        tls: Some(Arc::clone(tls.server())),
-        metrics,
-        farewell: Duration::ZERO,
-        proof: Proof::PeerCertificate,
-        caps: ConnectionCaps::of_peers(),
-    }
+    Server::for_peers(router, Arc::clone(tls.server()), metrics)
 }
 
 /// When the peer takes its request back, this future is dropped, and with it a job that waits.

@@ -102,7 +102,7 @@ impl MetricsText {
 }
 
 /// `/livez`, `/readyz`, `/metrics`.
-pub fn admin_router(health: Health) -> Router {
+pub(super) fn admin_router(health: Health) -> Router {
     let text = MetricsText { last: Bytes::new(), next: clock::now() };
     Router::new()
         .route("/livez", get(livez))

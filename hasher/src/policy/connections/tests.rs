@@ -81,9 +81,7 @@ fn among_networks_with_as_many_the_oldest_connection_makes_room() {
 
 #[test]
 fn of_a_callers_connections_the_one_that_is_idle_longest_makes_room() {
-    let shop = |idle_since: Option<u64>| {
-        open(caller("shop"), idle_since.map(|seconds| Duration::from_secs(seconds)))
-    };
+    let shop = |idle_since: Option<u64>| open(caller("shop"), idle_since.map(Duration::from_secs));
     let busy = BTreeMap::from([(0, shop(None)), (1, shop(None))]);
     assert_eq!(make_room(&busy, &caller("shop")), None);
     let idle = BTreeMap::from([(0, shop(None)), (1, shop(Some(9))), (2, shop(Some(5)))]);
