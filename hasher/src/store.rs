@@ -78,8 +78,8 @@ pub enum StoreError {
         /// How many have it.
         got: u32,
     },
-    /// The store has no room for another session.
-    #[error("the store of sessions is full")]
+    /// The store has no memory left for what was to be written.
+    #[error("the shared store is full")]
     Full,
     /// One shard holds both copies of a critical session.
     #[error("one shard of the shared store holds both slots of a critical session")]

@@ -8,6 +8,7 @@ mod metrics;
 mod migrations;
 #[cfg(test)]
 mod reference;
+mod store;
 mod tasks;
 mod values;
 

@@ -18,17 +18,18 @@
 //!
 //! All times are milliseconds, addresses are opaque keys, and answers are durations.
 
+mod lives;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use authcluster_contract::config::{Backoff, Limits};
 
+pub use self::lives::{Lives, Memory};
+
 /// Most addresses of one user that are known at once. A person has a home, an office, a telephone's
 /// networks and some travel; more would make the exemption from the user's own count worth less.
 pub const PAIRS_MAX: usize = 16;
-
-/// Failures are forgotten so long after the last attempt, in milliseconds: 30 days.
-pub const FAILURES_TTL_MS: i64 = 30 * DAY_MS;
 
 /// The count of all addresses that are not known.
 pub const ANYONE: &str = "*";
@@ -37,6 +38,9 @@ pub const ANYONE: &str = "*";
 const DOUBLINGS_MAX: i64 = 30;
 
 const DAY_MS: i64 = 86_400_000;
+
+/// A count from the free failures on lives so many times its wait.
+const LIFE_PER_WAIT: i64 = 10;
 
 /// The rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +131,14 @@ impl Attempts {
         }
     }
 
+    /// Keeps a count, and all counts at least until its end: they are forgotten together, and none
+    /// before its time.
+    pub fn count(&mut self, subject: &str, count: Count, end_ms: i64) {
+        let others_end_ms = if self.counts.is_empty() { i64::MIN } else { self.counts_end_ms };
+        self.counts_end_ms = others_end_ms.max(end_ms);
+        self.counts.insert(subject.to_owned(), count);
+    }
+
     /// When nothing is left to remember.
     #[must_use]
     pub fn end_ms(&self) -> i64 {
@@ -162,8 +174,27 @@ fn wait_ms(rules: &Rules, failures: i64) -> i64 {
     (1_000 << doublings).min(rules.wait_max_ms)
 }
 
+/// How long a count lives after an attempt that was let in.
+#[must_use]
+pub fn life_ms(rules: &Rules, failures: i64, memory: Memory) -> i64 {
+    let Lives { few_ms, some_ms, most_ms } = Lives::with(memory);
+    if failures >= rules.failures_max {
+        most_ms
+    } else if failures >= rules.free_failures {
+        (LIFE_PER_WAIT * wait_ms(rules, failures)).max(some_ms)
+    } else {
+        few_ms
+    }
+}
+
 /// One attempt, from this address.
-pub fn begin(attempts: &mut Attempts, rules: &Rules, address: Option<&str>, now_ms: i64) -> Begun {
+pub fn begin(
+    attempts: &mut Attempts,
+    rules: &Rules,
+    address: Option<&str>,
+    memory: Memory,
+    now_ms: i64,
+) -> Begun {
     attempts.expire(now_ms);
     let is_known = address.is_some_and(|address| is_known(attempts, rules, address, now_ms));
     let subject = subject(is_known, address);
@@ -181,8 +212,11 @@ pub fn begin(attempts: &mut Attempts, rules: &Rules, address: Option<&str>, now_
         return Begun { wait: Some(millis(wait_ms)), failures, since_ms, is_known, known };
     }
     let failures = failures + 1;
-    attempts.counts.insert(subject.to_owned(), Count { failures, last_ms: now_ms });
-    attempts.counts_end_ms = now_ms + FAILURES_TTL_MS;
+    attempts.count(
+        subject,
+        Count { failures, last_ms: now_ms },
+        now_ms + life_ms(rules, failures, memory),
+    );
     Begun { wait: None, failures, since_ms, is_known, known }
 }
 

@@ -10,6 +10,7 @@ pub mod limits;
 mod link;
 mod listed;
 mod map;
+mod memory;
 pub mod migrations;
 mod nodes;
 mod order;

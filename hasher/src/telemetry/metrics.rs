@@ -15,7 +15,8 @@ use prometheus_client::registry::Registry;
 use super::lanes::LaneMetrics;
 use super::limits::LimitMetrics;
 use super::migrations::MigrationMetrics;
-use super::values::{ConnectionEnd, LoginResult, PeerOutcome, SessionEvent, StoreFailure};
+use super::store::StoreMetrics;
+use super::values::{ConnectionEnd, LoginResult, PeerOutcome, SessionEvent};
 use crate::work::Local;
 
 /// Everything that is counted.
@@ -38,8 +39,7 @@ pub struct Metrics {
     peer_jobs: Family<PeerLabels, Counter>,
     breakers_open: Gauge,
     breaker_opened: Counter,
-    store_reachable: Gauge,
-    store_failures: Family<StoreLabels, Counter>,
+    pub(super) store: StoreMetrics,
     sessions: Family<SessionLabels, Counter>,
     nodes: Gauge,
     table_version: UnsignedGauge,
@@ -73,11 +73,6 @@ struct LoginLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PeerLabels {
     outcome: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct StoreLabels {
-    kind: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -119,8 +114,7 @@ impl Metrics {
             peer_jobs: Family::default(),
             breakers_open: Gauge::default(),
             breaker_opened: Counter::default(),
-            store_reachable: Gauge::default(),
-            store_failures: Family::default(),
+            store: StoreMetrics::default(),
             sessions: Family::default(),
             nodes: Gauge::default(),
             table_version: UnsignedGauge::default(),
@@ -157,10 +151,7 @@ impl Metrics {
         registry.register("breakers_open", help, metrics.breakers_open.clone());
         let help = "Times that this pod stopped calling another one that failed";
         registry.register("breaker_opened", help, metrics.breaker_opened.clone());
-        let help = "1 while Redis answers, and always of a pod without one";
-        registry.register("store_reachable", help, metrics.store_reachable.clone());
-        let help = "Calls to Redis that failed, by kind";
-        registry.register("store_failures", help, metrics.store_failures.clone());
+        metrics.store.register(registry);
         let help = "What became of sessions, by event";
         registry.register("sessions", help, metrics.sessions.clone());
         let help = "Live hashers that this pod knows, itself among them";
@@ -215,16 +206,6 @@ impl Metrics {
     pub fn connection_closed(&self, why: ConnectionEnd) {
         let labels = ConnectionLabels { reason: why.as_str() };
         self.closed_connections.get_or_create(&labels).inc();
-    }
-
-    /// Whether the shared store answers from now on.
-    pub fn store_reachable(&self, is: bool) {
-        self.store_reachable.set(i64::from(is));
-    }
-
-    /// A call to the shared store failed.
-    pub fn store_failed(&self, kind: StoreFailure) {
-        self.store_failures.get_or_create(&StoreLabels { kind: kind.as_str() }).inc();
     }
 
     /// Something became of a session.

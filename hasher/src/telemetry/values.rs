@@ -81,6 +81,8 @@ closed! {
     pub enum StoreFailure {
         /// There was no answer in time, or it was an error.
         Unreachable = "unreachable",
+        /// Redis has no memory left for what was to be written.
+        Full = "full",
         /// What was read cannot be.
         Corrupt = "corrupt",
         /// Too few replicas have what was written.

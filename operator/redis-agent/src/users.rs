@@ -128,6 +128,8 @@ const HASHER: &[&str] = &[
     "ping",
     "time",
     "wait",
+    // How full the server is.
+    "info",
     // What a cluster client needs.
     "cluster|slots",
     "cluster|shards",

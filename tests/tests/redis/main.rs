@@ -8,6 +8,7 @@
 )]
 
 mod dice;
+mod full;
 mod harness;
 mod limit_traces;
 mod limits;

@@ -41,7 +41,7 @@ impl Site {
         Ok(Self { config, client, _files: (access, key) })
     }
 
-    async fn pod(&self, name: &str) -> anyhow::Result<Running> {
+    pub(crate) async fn pod(&self, name: &str) -> anyhow::Result<Running> {
         start(&self.config, name.parse()?).await
     }
 
@@ -66,7 +66,7 @@ impl Site {
         Ok((answer.status().as_u16(), answer.text().await?))
     }
 
-    async fn ready(&self, pod: &Running) -> anyhow::Result<()> {
+    pub(crate) async fn ready(&self, pod: &Running) -> anyhow::Result<()> {
         eventually("the pod is ready", BOUND, || async {
             let (status, why) = self.readyz(pod).await?;
             anyhow::ensure!(status == 200, "{why}");

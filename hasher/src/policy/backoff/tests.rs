@@ -12,11 +12,11 @@ const HOME: Option<&str> = Some("home");
 const ELSEWHERE: Option<&str> = Some("elsewhere");
 
 fn failed(attempts: &mut Attempts, address: Option<&str>, now_ms: i64) -> Option<Duration> {
-    begin(attempts, &rules(), address, now_ms).wait
+    begin(attempts, &rules(), address, Memory::Free, now_ms).wait
 }
 
 fn succeeded(attempts: &mut Attempts, address: Option<&str>, now_ms: i64) {
-    assert_eq!(begin(attempts, &rules(), address, now_ms).wait, None);
+    assert_eq!(begin(attempts, &rules(), address, Memory::Free, now_ms).wait, None);
     settle(attempts, &rules(), address, Settled::Success, now_ms);
 }
 
@@ -69,7 +69,7 @@ fn a_known_address_has_a_count_of_its_own() {
     }
     assert_eq!(failed(&mut attempts, HOME, 0), Some(Duration::from_secs(1)));
     assert_eq!(failed(&mut attempts, ELSEWHERE, 0), None);
-    let begun = begin(&mut attempts, &rules(), HOME, 1_000);
+    let begun = begin(&mut attempts, &rules(), HOME, Memory::Free, 1_000);
     assert_eq!((begun.wait, begun.failures, begun.known), (None, 11, vec!["home".to_owned()]));
 }
 
@@ -82,17 +82,17 @@ fn taken_back(begun: &Begun) -> Settled {
 fn what_was_taken_back_was_never_there() {
     let mut attempts = Attempts::default();
     for _ in 0..12 {
-        begin(&mut attempts, &Rules { free_failures: 100, ..rules() }, None, 0);
+        begin(&mut attempts, &Rules { free_failures: 100, ..rules() }, None, Memory::Free, 0);
     }
     let before = attempts.clone();
-    let begun = begin(&mut attempts, &rules(), None, 4_000);
+    let begun = begin(&mut attempts, &rules(), None, Memory::Free, 4_000);
     assert_eq!((begun.wait, begun.failures, begun.since_ms), (None, 13, 4_000));
     let back = taken_back(&begun);
     settle(&mut attempts, &rules(), None, back, 5_000);
     assert_eq!(attempts.counts, before.counts);
     // Someone came in between: the count is right, and the wait runs from the later attempt.
-    let first = begin(&mut attempts, &rules(), None, 4_000);
-    assert_eq!(begin(&mut attempts, &rules(), None, 60_000).wait, None);
+    let first = begin(&mut attempts, &rules(), None, Memory::Free, 4_000);
+    assert_eq!(begin(&mut attempts, &rules(), None, Memory::Free, 60_000).wait, None);
     let back = taken_back(&first);
     settle(&mut attempts, &rules(), None, back, 61_000);
     assert_eq!(attempts.counts[ANYONE], Count { failures: 13, last_ms: 60_000 });
@@ -113,12 +113,12 @@ fn addresses_are_known_for_a_while_and_not_too_many() {
     let expect: Vec<&str> = names[4..].iter().map(String::as_str).collect();
     assert_eq!(known, expect, "the latest sixteen");
     let later = 90 * DAY_MS + 10;
-    assert_eq!(begin(&mut attempts, &rules(), None, later).known.len(), 9);
+    assert_eq!(begin(&mut attempts, &rules(), None, Memory::Free, later).known.len(), 9);
     settle(&mut attempts, &rules(), HOME, Settled::Success, later);
     assert_eq!(attempts.pairs.len(), 10);
     // Nobody has come for so long.
     assert_eq!(attempts.end_ms(), later + 90 * DAY_MS);
-    let begun = begin(&mut attempts, &rules(), HOME, later + 90 * DAY_MS);
+    let begun = begin(&mut attempts, &rules(), HOME, Memory::Free, later + 90 * DAY_MS);
     assert_eq!((begun.is_known, begun.failures, begun.known), (false, 1, vec![]));
 }
 
@@ -126,9 +126,46 @@ fn addresses_are_known_for_a_while_and_not_too_many() {
 fn a_clock_that_is_behind_costs_one_wait_at_most() {
     let mut attempts = Attempts::default();
     for _ in 0..11 {
-        begin(&mut attempts, &Rules { free_failures: 100, ..rules() }, None, 100_000);
+        begin(&mut attempts, &Rules { free_failures: 100, ..rules() }, None, Memory::Free, 100_000);
     }
     assert_eq!(failed(&mut attempts, None, 95_000), Some(Duration::from_secs(2)));
+}
+
+#[test]
+fn the_life_of_a_count_depends_on_the_count_and_on_free_memory() {
+    let check = |failures, memory, expect_s: i64| {
+        assert_eq!(life_ms(&rules(), failures, memory), expect_s * 1_000, "{failures} {memory:?}");
+    };
+    let hour = 3_600;
+    for (memory, few) in [(Memory::Free, hour), (Memory::NearlyFull, 60)] {
+        check(1, memory, few);
+        check(9, memory, few);
+        // A wait of a second, of 512 s, and the longest.
+        check(10, memory, hour);
+        check(19, memory, 5_120);
+        check(20, memory, 9_000);
+        check(99, memory, 9_000);
+        check(100, memory, 30 * 24 * hour);
+        check(1_000, memory, 30 * 24 * hour);
+    }
+    let no_free = Rules { free_failures: 0, ..rules() };
+    assert_eq!(life_ms(&no_free, 1, Memory::NearlyFull), hour * 1_000);
+}
+
+#[test]
+fn an_attempt_does_not_shorten_the_life_of_another_count() {
+    let mut attempts = Attempts::default();
+    succeeded(&mut attempts, HOME, 0);
+    let locked = Rules { failures_max: 1, free_failures: 1, ..rules() };
+    begin(&mut attempts, &locked, ELSEWHERE, Memory::Free, 0);
+    let end_ms = attempts.counts_end_ms;
+    assert_eq!(end_ms, 30 * DAY_MS);
+    begin(&mut attempts, &rules(), HOME, Memory::NearlyFull, 1_000);
+    assert_eq!(attempts.counts_end_ms, end_ms);
+    // When the long-lived count ends, nothing of its life is left for the next.
+    settle(&mut attempts, &rules(), HOME, Settled::Success, 2_000);
+    begin(&mut attempts, &rules(), HOME, Memory::Free, 3_000);
+    assert_eq!(attempts.counts_end_ms, 3_000 + 3_600_000);
 }
 
 proptest! {

@@ -13,7 +13,7 @@ use futures::future::ready;
 use super::expiring::Expiring;
 use super::{MemoryStore, lock};
 use crate::clock;
-use crate::policy::backoff::{self, ANYONE, Attempts, Begun, Count, Rules, Settled};
+use crate::policy::backoff::{self, ANYONE, Attempts, Begun, Count, Memory, Rules, Settled};
 use crate::policy::gcra::{self, Bucket, Rate, Reserved};
 use crate::store::{LimitStore, StoreFuture};
 
@@ -90,7 +90,10 @@ impl MemoryLimits {
         rules: &Rules,
     ) -> Begun {
         let address = address.map(AddressKey::as_str);
-        self.user(user, |attempts, now_ms| backoff::begin(attempts, rules, address, now_ms))
+        // The maps are bounded by `USERS_MAX`, so free memory is no concern here.
+        self.user(user, |attempts, now_ms| {
+            backoff::begin(attempts, rules, address, Memory::Free, now_ms)
+        })
     }
 
     pub(crate) fn settle(
@@ -135,8 +138,8 @@ impl MemoryLimits {
             let subject = address.filter(|_| begun.is_known).map_or(ANYONE, AddressKey::as_str);
             let last_ms = if begun.wait.is_none() { now_ms } else { now_ms - begun.since_ms };
             let count = Count { failures: begun.failures, last_ms };
-            attempts.counts.insert(subject.to_owned(), count);
-            attempts.counts_end_ms = now_ms + backoff::FAILURES_TTL_MS;
+            let life_ms = backoff::life_ms(rules, begun.failures, Memory::Free);
+            attempts.count(subject, count, now_ms + life_ms);
         });
     }
 

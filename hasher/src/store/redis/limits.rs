@@ -9,7 +9,7 @@ use redis::{ParsingError, Value};
 
 use super::script::{BEGIN_LOGIN, REFUND_RATE, RESERVE_RATE, SETTLE_LOGIN, Script};
 use super::{RedisStore, corrupt, slot};
-use crate::policy::backoff::{Begun, Rules, Settled};
+use crate::policy::backoff::{Begun, Memory, Rules, Settled};
 use crate::policy::gcra::{Rate, Reserved};
 use crate::store::{LimitStore, StoreError, StoreFuture};
 
@@ -61,7 +61,9 @@ impl RedisStore {
         address: Option<&AddressKey>,
         rules: &Rules,
     ) -> Result<Begun, StoreError> {
-        let arguments = wire::begin(address.map(AddressKey::as_str), rules);
+        let nearly_full = self.link.is_nearly_full(slot(&keys::login_failures(user)));
+        let memory = if nearly_full { Memory::NearlyFull } else { Memory::Free };
+        let arguments = wire::begin(address.map(AddressKey::as_str), rules, memory);
         sense(wire::begun(self.of_user(&BEGIN_LOGIN, user, arguments).await?))
     }
 

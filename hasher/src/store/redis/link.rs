@@ -55,6 +55,10 @@ impl Link {
     fn hear(&self, news: News) {
         match news {
             News::Reached => self.turn(self.answered(), None),
+            News::Memory(fullest) => {
+                let figures = fullest.map(|it| (it.used_bytes, it.max_bytes));
+                self.metrics.store_memory(figures);
+            }
             News::NotFound(reason) => {
                 let now = clock::now();
                 let mut said = lock(&self.said);
@@ -111,6 +115,11 @@ impl Link {
     /// [`StoreError::Unreachable`] when the owner of one is not known.
     pub(super) fn apart(&self, a: Slot, b: Slot) -> Result<bool, StoreError> {
         self.shards.apart(a, b).ok_or_else(|| self.counted(self.nobody()))
+    }
+
+    /// Whether the owner of a slot has said lately that its memory is nearly full.
+    pub(super) fn is_nearly_full(&self, slot: Slot) -> bool {
+        self.shards.owner(slot).is_some_and(|owner| owner.is_nearly_full())
     }
 
     /// Whether the owner of a slot is taken for one that answers.
@@ -244,6 +253,10 @@ impl Link {
             failure if failure.is_corrupt() => {
                 self.metrics.store_failed(StoreFailure::Corrupt);
                 StoreError::Corrupt(Box::new(failure))
+            }
+            failure if failure.is_full() => {
+                self.metrics.store_failed(StoreFailure::Full);
+                StoreError::Full
             }
             failure => {
                 self.metrics.store_failed(StoreFailure::Unreachable);

@@ -1,4 +1,7 @@
 //! The registry of nodes: one hash for their records, two keys in one slot for each.
+//!
+//! Records and heartbeats are written by scripts because those run also when Redis is at `maxmemory`:
+//! hashers whose heartbeats are refused would lose each other and stop sharing their work.
 
 use authcluster_contract::cost::Units;
 use authcluster_contract::keys;
@@ -8,6 +11,7 @@ use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use redis::Cmd;
 
 use super::listed::{self, Listed};
+use super::script::{ANNOUNCE_NODE, NODE_BEAT};
 use super::{RedisStore, corrupt, slot};
 use crate::store::{NodeEntry, NodeStore, StoreError, StoreFuture};
 
@@ -18,16 +22,14 @@ const READS_MAX: usize = 64;
 impl RedisStore {
     async fn announce(&self, node: &NodeId, record: &NodeRecord) -> Result<(), StoreError> {
         let record = serde_json::to_string(record).map_err(|error| corrupt(Box::new(error)))?;
-        let mut command = redis::cmd("HSET");
-        command.arg(keys::NODES).arg(node.as_str()).arg(record);
-        self.link.ask(slot(keys::NODES), &command).await
+        let arguments = [node.as_str(), record.as_str()];
+        self.link.run(&ANNOUNCE_NODE, keys::NODES, &arguments).await
     }
 
     async fn beat(&self, node: &NodeId, load: Units) -> Result<(), StoreError> {
         let key = keys::node_load(node);
-        let mut command = redis::cmd("SET");
-        command.arg(&key).arg(load.0).arg("PX").arg(HEARTBEAT_TTL_MS);
-        self.link.ask(slot(&key), &command).await
+        let (load, life_ms) = (load.0.to_string(), HEARTBEAT_TTL_MS.to_string());
+        self.link.run(&NODE_BEAT, &key, &[load.as_str(), life_ms.as_str()]).await
     }
 
     async fn withdraw(&self, node: &NodeId) -> Result<(), StoreError> {

@@ -121,9 +121,14 @@ impl Failure {
     pub(super) fn is_away(&self) -> bool {
         match self {
             Self::Refused(_) | Self::Silent(_) | Self::Broken(..) => true,
-            Self::Answer(_) => !self.is_corrupt(),
+            Self::Answer(_) => !self.is_corrupt() && !self.is_full(),
             Self::NotReplicated { .. } => false,
         }
+    }
+
+    /// Whether Redis has no memory for what was to be written. It answers, so it is not away.
+    pub(super) fn is_full(&self) -> bool {
+        matches!(self, Self::Answer(error) if error.code() == Some("OOM"))
     }
 
     /// Whether the answer is one that cannot be.

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::breaker::{Admit, Backoff, Breaker, LineNumber};
 use super::durable::Durable;
 use super::map::Address;
+use super::memory::MemoryUse;
 use super::order::{Failure, Form, Order, acknowledgement, unpacked};
 use super::settings::{Bounds, CALLS_MAX, Settings};
 use crate::clock;
@@ -43,6 +44,8 @@ pub(super) struct Primary {
     /// Nobody needs it any more.
     pub(super) retired: CancellationToken,
     reason: Mutex<String>,
+    /// As last read; `None` = unknown.
+    memory: Mutex<Option<MemoryUse>>,
 }
 
 impl Primary {
@@ -59,6 +62,7 @@ impl Primary {
             durable: Durable::new(),
             retired: CancellationToken::new(),
             reason: Mutex::new("not connected yet".to_owned()),
+            memory: Mutex::default(),
         }
     }
 
@@ -130,6 +134,18 @@ impl Primary {
     /// Whether another may own its slots by now, and the table not say so yet.
     pub(super) fn broke_lately(&self) -> bool {
         lock(&self.breaker).broke_lately(clock::now())
+    }
+
+    /// Reads how full it is.
+    pub(super) async fn read_memory(&self) -> Option<MemoryUse> {
+        let read = MemoryUse::read(self.connection(), self.bounds.response).await;
+        *lock(&self.memory) = read;
+        read
+    }
+
+    /// Whether it has said lately that its memory is nearly full.
+    pub(super) fn is_nearly_full(&self) -> bool {
+        lock(&self.memory).is_some_and(MemoryUse::is_nearly_full)
     }
 
     /// The connection that all share, if it is any good.

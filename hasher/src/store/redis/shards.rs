@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use authcluster_contract::slots::Slot;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use redis::aio::MultiplexedConnection;
@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::breaker::Backoff;
 use super::map::{Address, Layout, SlotMap, View};
+use super::memory::{MemoryUse, READ_AGAIN, READ_EVERY as READ_MEMORY_EVERY};
 use super::primary::{Primary, lock, random};
 use super::settings::{CONNECT_TIMEOUT, Settings};
 use crate::clock;
@@ -52,6 +53,8 @@ pub(super) enum News {
     Reached,
     /// The cluster, or one primary, was not; with the reason.
     NotFound(String),
+    /// How full the fullest primary is; `None` = none has said.
+    Memory(Option<MemoryUse>),
 }
 
 /// All shards.
@@ -143,6 +146,7 @@ impl Shards {
         let mut keepers: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
         let told = &told;
         keepers.push(self.read_for_ever(told).boxed());
+        keepers.push(self.read_memory_for_ever(told).boxed());
         loop {
             tokio::select! {
                 () = stopping.cancelled() => return,
@@ -155,6 +159,18 @@ impl Shards {
                 }
                 Some(()) = keepers.next() => {}
             }
+        }
+    }
+
+    async fn read_memory_for_ever(&self, told: &(impl Fn(News) + Sync)) {
+        loop {
+            let owners = self.map.load().as_ref().map(|map| map.owners().to_vec());
+            let owners = owners.unwrap_or_default();
+            let readings = join_all(owners.iter().map(|owner| owner.read_memory())).await;
+            let fullest = readings.into_iter().flatten().reduce(MemoryUse::fuller);
+            told(News::Memory(fullest));
+            let pause = if fullest.is_some() { READ_MEMORY_EVERY } else { READ_AGAIN };
+            tokio::time::sleep(pause).await;
         }
     }
 

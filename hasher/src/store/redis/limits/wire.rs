@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use redis::{ParsingError, Value, from_redis_value};
 
-use crate::policy::backoff::{Begun, FAILURES_TTL_MS, PAIRS_MAX, Rules, Settled};
+use crate::policy::backoff::{Begun, Lives, Memory, PAIRS_MAX, Rules, Settled};
 use crate::policy::gcra::{Rate, Reserved};
 
 /// [`crate::policy::gcra::reserve`].
@@ -37,11 +37,12 @@ fn of_rate(rate: Rate) -> [String; 3] {
 
 /// Arguments of [`BEGIN_LOGIN`].
 #[must_use]
-pub fn begin(address: Option<&str>, rules: &Rules) -> Vec<String> {
-    let Rules { free_failures, failures_max, wait_max_ms, known_ms } = rules;
-    let numbers = [free_failures, failures_max, wait_max_ms, known_ms, &FAILURES_TTL_MS];
+pub fn begin(address: Option<&str>, rules: &Rules, memory: Memory) -> Vec<String> {
+    let Rules { free_failures, failures_max, wait_max_ms, known_ms } = *rules;
+    let Lives { few_ms, some_ms, most_ms } = Lives::with(memory);
+    let numbers = [free_failures, failures_max, wait_max_ms, known_ms, few_ms, some_ms, most_ms];
     let address = address.unwrap_or_default().to_owned();
-    std::iter::once(address).chain(numbers.map(ToString::to_string)).collect()
+    std::iter::once(address).chain(numbers.map(|number| number.to_string())).collect()
 }
 
 /// Arguments of [`SETTLE_LOGIN`].

@@ -22,7 +22,11 @@ fn check(failure: Failure, expect: Expect) {
         (twice, once) if twice == once => twice,
         (twice, once) => format!("{twice}, once: {once}"),
     };
-    let marks = [(failure.is_away(), "away"), (failure.is_corrupt(), "corrupt")];
+    let marks = [
+        (failure.is_away(), "away"),
+        (failure.is_corrupt(), "corrupt"),
+        (failure.is_full(), "full"),
+    ];
     let marks: Vec<_> = marks.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect();
     expect.assert_eq(&format!("{shown} {}", marks.join(" ")));
 }
@@ -47,7 +51,7 @@ fn each_refusal_has_its_answer() {
     check(error("-TRYAGAIN Multiple keys request during rehashing of slot"), expect!["Again away"]);
     check(error("-CLUSTERDOWN Hash slot not served"), expect!["GiveUp away"]);
     check(error("-LOADING Redis is loading the dataset in memory"), expect!["GiveUp away"]);
-    check(error("-OOM command not allowed"), expect!["GiveUp away"]);
+    check(error("-OOM command not allowed"), expect!["GiveUp full"]);
     check(error("-WRONGTYPE Operation against a key"), expect!["GiveUp corrupt"]);
     check(error("-CORRUPT a session without a realm"), expect!["GiveUp corrupt"]);
     check(Failure::Refused("x".to_owned()), expect!["GiveUp away"]);

@@ -1,6 +1,7 @@
 -- May this user be tried from this address now? Counts the attempt as a failure when it may.
 -- KEYS: known pairs, failures. ARGV: address or '', free failures, most failures, longest wait, time that
--- a pair is known, life of the failures; times in milliseconds.
+-- a pair is known, and the life of a count below the free failures, its least life from there on, and its
+-- life from the most failures on; times in milliseconds.
 -- Answers the wait (0 = let in), failures, time since the last attempt, whether the address is known, and
 -- all known addresses. The twin is `policy::backoff::begin`.
 local now = now_ms()
@@ -23,16 +24,29 @@ if kept then
   end
 end
 local since = math.max(now - last, 0)
+-- The wait after so many failures, at least `free`.
+local function whole_wait(count)
+  return math.min(1000 * 2 ^ math.min(count - free, 30), longest)
+end
 local wait = 0
 if failures >= most then
   wait = longest
 elseif failures >= free then
-  wait = math.max(math.min(1000 * 2 ^ math.min(failures - free, 30), longest) - since, 0)
+  wait = math.max(whole_wait(failures) - since, 0)
 end
 if wait == 0 then
   failures = failures + 1
   redis.call('HSET', KEYS[2], subject, int(failures) .. ':' .. int(now))
-  redis.call('PEXPIRE', KEYS[2], ARGV[6])
+  local life = tonumber(ARGV[6])
+  if failures >= most then
+    life = tonumber(ARGV[8])
+  elseif failures >= free then
+    life = math.max(10 * whole_wait(failures), tonumber(ARGV[7]))
+  end
+  -- The key lives as long as the longest of its counts needs.
+  if redis.call('PTTL', KEYS[2]) < life then
+    redis.call('PEXPIRE', KEYS[2], int(life))
+  end
 end
 local answer = { wait, failures, since, is_known }
 for _, address in ipairs(known) do

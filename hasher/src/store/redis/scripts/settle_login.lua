@@ -30,7 +30,11 @@ local now = now_ms()
 local over = { '*' }
 if ARGV[1] ~= '' then
   over[2] = ARGV[1]
-  redis.call('ZADD', KEYS[1], int(now), ARGV[1])
+  -- A full Redis keeps no new address, and forgets the failures all the same.
+  local added = redis.pcall('ZADD', KEYS[1], int(now), ARGV[1])
+  if type(added) == 'table' and added.err and not string.match(added.err, 'OOM') then
+    return added
+  end
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
   local known_no_longer, too_many = int(now - tonumber(ARGV[2])), int(-1 - tonumber(ARGV[3]))
   for _, address in ipairs(redis.call('ZRANGE', KEYS[1], '0', too_many)) do
