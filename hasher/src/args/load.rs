@@ -11,7 +11,11 @@ Example: a login storm of ten seconds at two pods on this machine, whatever they
       http://127.0.0.1:8080 http://127.0.0.1:8081
 
 Requests are sent at their scheduled times, whether or not earlier ones were answered, and latencies
-count from those times: a server that stands still cannot slow the clock that it is measured with.";
+count from those times: a server that stands still cannot slow the clock that it is measured with.
+
+Logins have the right password and no address, so the rates of failed logins do not refuse them. With few
+users and a high rate, a user may have more attempts under way than a rate lets through: write `rules = []`
+below `[limits]` of the servers then.";
 
 /// Of `load`.
 #[derive(Debug, Args)]

@@ -86,11 +86,12 @@ pub struct AuthClusterSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub circuit_breaker: Option<CircuitBreakerSpec>,
 
-    /// How many failed attempts are let through, counted over all hashers. Without it: as many as
-    /// `loginBackoff` lets through. A change reaches running hashers within two minutes, without a restart.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// How many failed attempts are let through, counted over all hashers. Without it: 10 a minute by `User`
+    /// and 100 a minute by `Address`. An empty list: as many as `loginBackoff` lets through. A change
+    /// reaches running hashers within two minutes, without a restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["scope", "periodSeconds"]))]
-    pub rate_limits: Vec<RateLimitSpec>,
+    pub rate_limits: Option<Vec<RateLimitSpec>>,
 
     /// How long a user waits after failed attempts in a row. A change reaches running hashers as one of
     /// `rateLimits` does.

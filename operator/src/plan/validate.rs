@@ -147,7 +147,7 @@ pub fn validate(cluster: &AuthCluster, settings: &Settings) -> Result<Validated,
         refusals.push(argon2id_refusal(&error));
     }
     refusals.extend(refuse_times(spec.routing.into(), &(&spec.sessions).into()));
-    let limits = limits(&spec.rate_limits, spec.login_backoff, spec.trusted_hops);
+    let limits = limits(spec.rate_limits.as_deref(), spec.login_backoff, spec.trusted_hops);
     let migration = spec.migration.as_ref().map(Migration::from).unwrap_or_default();
     for checked in [limits.check(), migration.check()] {
         refusals.extend(checked.err().map(|refusal| in_spec(&refusal)));

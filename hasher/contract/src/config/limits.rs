@@ -25,6 +25,14 @@ const KNOWN_PAIR_DAYS_MAX: u32 = 730;
 /// Most proxies between user and caller that can be trusted.
 const TRUSTED_HOPS_MAX: u32 = 16;
 
+/// The rules where none are written: one user is guessed ten times a minute, by however many clients,
+/// and one address may try a hundred times a minute, on however many users. An office or a mobile
+/// network behind one address makes fewer typing errors than that; right passwords do not count.
+const DEFAULT_RULES: [RateRule; 2] = [
+    RateRule { scope: RateScope::User, attempts: 10, period_seconds: 60 },
+    RateRule { scope: RateScope::Address, attempts: 100, period_seconds: 60 },
+];
+
 /// How many failed attempts are let through, over all pods.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -36,7 +44,8 @@ pub struct Limits {
     pub known_pair_days: u32,
     /// How long a user waits after failures.
     pub backoff: Backoff,
-    /// The rates; none = no rate is limited, and the waits after failures are all there is.
+    /// The rates. Left out: 10 attempts a minute by user and 100 a minute by address. `rules = []`: no
+    /// rate is limited, and the waits after failures are all there is.
     pub rules: Vec<RateRule>,
 }
 
@@ -46,7 +55,7 @@ impl Default for Limits {
             trusted_hops: 0,
             known_pair_days: 90,
             backoff: Backoff::default(),
-            rules: Vec::new(),
+            rules: DEFAULT_RULES.to_vec(),
         }
     }
 }
@@ -91,7 +100,8 @@ pub enum RateScope {
     /// One user of one realm, from all addresses that the user has not logged in from. Each of the
     /// others has such a rate of its own.
     User,
-    /// One address: an IPv4 address or an IPv6 /64.
+    /// One address of one realm: an IPv4 address, or an IPv6 /64. The /56 around an IPv6 address may
+    /// make 4 times as many attempts, and its /48 16 times.
     Address,
     /// One user from one address.
     UserAndAddress,
@@ -141,6 +151,7 @@ mod tests {
     //! What makes no sense is refused in words that say what to do.
 
     use super::super::HasherConfig;
+    use super::*;
 
     #[track_caller]
     fn refused(text: &str, expect: &str) {
@@ -175,5 +186,29 @@ mod tests {
             "limits.rules[0].period_seconds is 86401, and must be between 1 and 86400",
         );
         assert_eq!(HasherConfig::from_toml(rule).unwrap().limits.rules.len(), 1);
+    }
+
+    #[test]
+    fn rates_are_limited_unless_the_list_of_rules_is_empty() {
+        let of = |text: &str| {
+            let rules = HasherConfig::from_toml(text).unwrap().limits.rules.into_iter();
+            let said = |rule: RateRule| (rule.scope, rule.attempts, rule.period_seconds);
+            rules.map(said).collect::<Vec<_>>()
+        };
+        let default = [(RateScope::User, 10, 60), (RateScope::Address, 100, 60)];
+        assert_eq!(of(""), default);
+        assert_eq!(of("[limits]\ntrusted_hops = 1\n"), default);
+        assert_eq!(of("[limits]\nrules = []\n"), []);
+    }
+
+    /// As the operator writes the file.
+    #[test]
+    fn an_empty_list_of_rules_is_written_as_one() {
+        let config = HasherConfig {
+            limits: Limits { rules: Vec::new(), ..Limits::default() },
+            ..HasherConfig::default()
+        };
+        let text = config.to_toml().unwrap();
+        assert!(HasherConfig::from_toml(&text).unwrap().limits.rules.is_empty(), "{text}");
     }
 }

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct RateLimitSpec {
     /// What is counted together. `User`: one user of one realm, from all addresses that the user has not
     /// logged in from lately; each of those has such a rate of its own. `Address`: one IPv4 address or
-    /// IPv6 /64. `UserAndAddress`: one user from one address. The latter two need the user's address, from
+    /// IPv6 /64 in one realm; the /56 around an IPv6 address may make 4 times as many attempts, and its /48
+    /// 16 times. `UserAndAddress`: one user from one address. The latter two need the user's address, from
     /// the caller's request or by `trustedHops`.
     pub scope: RateScope,
 
@@ -71,14 +72,21 @@ impl Default for LoginBackoffSpec {
 
 /// The hashers' limits, from all fields that say something of them.
 #[must_use]
-pub fn limits(rates: &[RateLimitSpec], backoff: LoginBackoffSpec, trusted_hops: u32) -> Limits {
+pub fn limits(
+    rates: Option<&[RateLimitSpec]>,
+    backoff: LoginBackoffSpec,
+    trusted_hops: u32,
+) -> Limits {
     let LoginBackoffSpec { free_failures, failures_max, wait_max_seconds, known_pair_days } =
         backoff;
     Limits {
         trusted_hops,
         known_pair_days,
         backoff: Backoff { free_failures, failures_max, wait_max_seconds },
-        rules: rates.iter().copied().map(RateRule::from).collect(),
+        rules: match rates {
+            None => Limits::default().rules,
+            Some(rates) => rates.iter().copied().map(RateRule::from).collect(),
+        },
     }
 }
 

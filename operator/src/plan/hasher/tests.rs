@@ -140,9 +140,22 @@ fn what_hashers_take_over_while_they_run_rolls_no_pod() {
         assert_eq!(same, at_start, "{spec}");
         assert_ne!(changed, live, "{spec}");
     }
+    let (same, changed) = checksum("{rateLimits: []}");
+    assert_eq!(same, at_start);
+    assert_ne!(changed, live, "an empty list is not a missing one");
     let (changed, same) = checksum("{password: {argon2id: {iterations: 3}}}");
     assert_ne!(changed, at_start);
     assert_eq!(same, live);
+}
+
+#[test]
+fn rates_are_limited_unless_the_list_is_empty() {
+    let rules = |spec: &str| toml(&wanted(spec)).limits.rules;
+    let rule = |scope, attempts| RateRule { scope, attempts, period_seconds: 60 };
+    let default = [rule(RateScope::User, 10), rule(RateScope::Address, 100)];
+    assert_eq!(rules(""), default);
+    assert_eq!(rules("{trustedHops: 1}"), default);
+    assert_eq!(rules("{rateLimits: []}"), []);
 }
 
 #[test]

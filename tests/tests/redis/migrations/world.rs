@@ -129,6 +129,7 @@ impl World {
         config.routing.deadline_ms = 30_000;
         // A hundred attempts at once are no guesses here.
         config.routing.jobs_per_user_max = 1_000;
+        config.limits.rules = Vec::new();
         config.limits.backoff.failures_max = 1_000;
         config.limits.backoff.free_failures = 1_000;
         adjust(&mut config);
