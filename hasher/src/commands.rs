@@ -214,9 +214,12 @@ pub fn key(args: &KeyArgs) -> anyhow::Result<()> {
         keys::known_pair(&user),
         keys::login_failures(&user),
     ];
-    if let Some(address) = args.address.map(|address| keys.address(address)) {
-        names.push(keys::rate(RateSubject::Address(&address)));
-        names.push(keys::rate(RateSubject::UserAndAddress(&user, &address)));
+    if let Some(address) = args.address.map(|address| keys.address(&realm, address)) {
+        names.push(keys::rate(RateSubject::Address(&address.own)));
+        for wider in address.around.iter().flat_map(|around| [&around.of_56, &around.of_48]) {
+            names.push(keys::rate(RateSubject::Address(wider)));
+        }
+        names.push(keys::rate(RateSubject::UserAndAddress(&user, &address.own)));
     }
     let mut out = output::stdout();
     for name in names {

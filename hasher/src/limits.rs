@@ -1,7 +1,7 @@
 //! Who may try to log in now: what the flows ask before anyone has paid for a hash.
 //!
-//! Asked at the pod that the caller speaks to, before routing, key by key: the address's rate, the user's
-//! failures in a row, then the user's rate and the pair's. What was charged is given back unless the
+//! Asked at the pod that the caller speaks to, before routing, key by key: the rates of the address and of
+//! the networks around it, the user's failures in a row, then the user's rate and the pair's. What was charged is given back unless the
 //! attempt fails, so only failures count; a denial gives back what was charged before it. The rules are
 //! `policy::{gcra, backoff, work_budget}`; keys name users and addresses by HMAC, and nothing here logs
 //! either.
@@ -26,7 +26,7 @@ use std::time::Duration;
 use authcluster_contract::cost::Units;
 use authcluster_contract::keys;
 use authcluster_contract::node::NodeId;
-use authcluster_contract::user::{AddressKey, UserKey};
+use authcluster_contract::user::{AddressKeys, UserKey};
 use http::HeaderMap;
 use tokio::sync::Semaphore;
 
@@ -138,13 +138,19 @@ impl Limiter {
     pub async fn enter(
         self: &Arc<Self>,
         user: &UserKey,
-        address: Option<AddressKey>,
+        address: Option<AddressKeys>,
     ) -> Result<Reservation, Throttled> {
         let settings = Arc::clone(&self.live.current().limits);
+        if address.is_none() && settings.rates.count_addresses() {
+            self.metrics.login_without_address();
+        }
         self.denied_lately(&settings, user, address.as_ref())?;
         // Whatever is charged from here on is given back when this ends early, in whichever way.
-        let mut reservation = Reservation::new(Arc::clone(self), settings, user.clone(), address);
-        reservation.of_address().await?;
+        let own = address.as_ref().map(|address| address.own.clone());
+        let mut reservation = Reservation::new(Arc::clone(self), settings, user.clone(), own);
+        if let Some(address) = &address {
+            reservation.of_address(address).await?;
+        }
         let is_known = reservation.of_failures().await?;
         reservation.of_rates(is_known).await?;
         Ok(reservation)
@@ -166,7 +172,7 @@ impl Limiter {
         &self,
         settings: &LimitSettings,
         user: &UserKey,
-        address: Option<&AddressKey>,
+        address: Option<&AddressKeys>,
     ) -> Result<(), Throttled> {
         if !self.counters.is_shared() {
             return Ok(());
@@ -176,12 +182,15 @@ impl Limiter {
         let of_user = || self.denials().of(&user_denial(user), now);
         let denied = match address {
             None => of_user(),
-            Some(address) => of(Subject::Address(address.clone()))
+            Some(address) => settings
+                .rates
+                .of_address(address)
+                .find_map(|(subject, _)| of(subject))
                 .or_else(|| {
-                    let exempt = self.counters.knows(user, address, &settings.rules);
+                    let exempt = self.counters.knows(user, &address.own, &settings.rules);
                     if exempt { None } else { of_user() }
                 })
-                .or_else(|| of(Subject::UserAndAddress(user.clone(), address.clone()))),
+                .or_else(|| of(Subject::UserAndAddress(user.clone(), address.own.clone()))),
         };
         denied.map_or(Ok(()), |throttled| Err(self.throttled(throttled)))
     }

@@ -195,6 +195,9 @@ async fn addresses_come_from_the_body_or_from_trusted_hops() {
     assert_eq!(attempt("d", Some("2001:db8:0:1::1"), &[]).await.status, 200);
     // Nobody knows where from.
     assert_eq!(attempt("e", None, &["192.0.2.1"]).await.status, 200);
+    let metrics = client().get(format!("http://{}/metrics", pod.admin)).send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    assert!(metrics.contains("\nauthcluster_hasher_logins_without_address_total 1\n"), "{metrics}");
     assert_eq!(attempt("e", Some(""), &[]).await.status, 200);
     assert_eq!(attempt("f", Some("192.0.2.1:80"), &[]).await.status, 429, "the same address");
     for wrong in ["hunter2", "192.0.2.1, 192.0.2.2", "192.0.2.01"] {

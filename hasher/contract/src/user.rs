@@ -6,6 +6,7 @@
 //! taken byte for byte (Authelia CVE-2025-24806). A key is an HMAC under a secret of the AuthCluster: a dump
 //! of Redis names nobody, and nobody outside can aim at a user's slot or node.
 
+mod address;
 mod name;
 
 use std::fmt;
@@ -96,7 +97,7 @@ impl UserKey {
     }
 }
 
-/// Stands for one network address: a whole IPv4 address, or the /64 of an IPv6 one.
+/// Stands for one network of one realm: a whole IPv4 address, or the /64, /56 or /48 of an IPv6 one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressKey(String);
 
@@ -106,6 +107,26 @@ impl AddressKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The keys of an address in one realm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressKeys {
+    /// The address itself: a whole IPv4 address, or the /64 of an IPv6 one, which is the least that a
+    /// home network has. A user's known addresses are such keys.
+    pub own: AddressKey,
+    /// The /56 and the /48 around the /64, which are what providers give to homes and to companies.
+    /// `None` for IPv4.
+    pub around: Option<Around>,
+}
+
+/// The wider networks of an IPv6 address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Around {
+    /// The /56: 256 networks of /64.
+    pub of_56: AddressKey,
+    /// The /48: 65,536 networks of /64.
+    pub of_48: AddressKey,
 }
 
 /// Stands for a stored hash of a user, or for the token of its migration: 128 bits in hexadecimal. Neither
@@ -163,16 +184,31 @@ impl UserKeyMaker {
         Ok(UserKey(self.digest(&[b"user-id", realm.as_str().as_bytes(), user_id.as_bytes()])))
     }
 
-    /// The key of an address.
+    /// The keys of an address in a realm. An IPv6 address that stands for an IPv4 one has the keys of
+    /// that (see [`address::subject`]). Two realms never count together: the caller names the address,
+    /// so a caller of one realm could otherwise block an address for another.
     #[must_use]
-    pub fn address(&self, address: IpAddr) -> AddressKey {
-        AddressKey(match address.to_canonical() {
-            IpAddr::V4(v4) => self.digest(&[b"ipv4", &v4.octets()]),
+    pub fn address(&self, realm: &Realm, address: IpAddr) -> AddressKeys {
+        let realm = realm.as_str().as_bytes();
+        match address::subject(address) {
+            IpAddr::V4(v4) => AddressKeys {
+                own: AddressKey(self.digest(&[b"ipv4", realm, &v4.octets()])),
+                around: None,
+            },
             IpAddr::V6(v6) => {
-                let network = u128::from(v6) >> 64;
-                self.digest(&[b"ipv6", &network.to_be_bytes()])
+                let network = |kind: &[u8], host_bits: u32| {
+                    let prefix = u128::from(v6).checked_shr(host_bits).unwrap_or(0);
+                    AddressKey(self.digest(&[kind, realm, &prefix.to_be_bytes()]))
+                };
+                AddressKeys {
+                    own: network(b"ipv6/64", 64),
+                    around: Some(Around {
+                        of_56: network(b"ipv6/56", 72),
+                        of_48: network(b"ipv6/48", 80),
+                    }),
+                }
             }
-        })
+        }
     }
 
     /// Stands for a hash that a user has, or had. Of two users it is another one, even when both have the

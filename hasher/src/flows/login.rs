@@ -77,7 +77,7 @@ impl Service {
     ) -> Result<LoginAnswer, ApiError> {
         let address = self.limits.address(request.address.as_deref(), headers)?;
         let wanted = self.wanted(caller, request)?;
-        let address = address.map(|address| self.keys.address(address));
+        let address = address.map(|address| self.keys.address(&caller.realm, address));
         let attempt = self.limits.enter(&wanted.user, address).await?;
         let refunded = attempt.headers_when_refunded();
         let with_limits = |error: ApiError| error.with_limits(refunded.clone());

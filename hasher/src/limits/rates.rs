@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use authcluster_contract::config::{RateRule, RateScope};
 use authcluster_contract::keys::{self, RateSubject};
-use authcluster_contract::user::{AddressKey, UserKey};
+use authcluster_contract::user::{AddressKey, AddressKeys, UserKey};
 
 use super::headers::{self, LimitHeaders};
 use crate::policy::gcra::{Rate, Standing};
@@ -40,6 +40,13 @@ impl Subject {
     }
 }
 
+/// So many times the attempts of a rule are let through from a /56 and from a /48, which are some homes
+/// or a company. Without the wider networks, one who has a /48 has 65,536 addresses.
+const AROUND: [u32; 3] = [1, 4, 16];
+
+/// Most attempts of a rate: the most that one rule may have.
+const ATTEMPTS_MAX: u32 = 1_000_000;
+
 /// Rates of one key, with the names that headers call them by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Named {
@@ -47,11 +54,22 @@ pub(super) struct Named {
     pub(super) names: Vec<Arc<str>>,
 }
 
+impl Named {
+    /// Adds a rate that is not there yet.
+    fn add(&mut self, rate: Rate, name: &Arc<str>) {
+        if !self.rates.contains(&rate) {
+            self.rates.push(rate);
+            self.names.push(Arc::clone(name));
+        }
+    }
+}
+
 /// All rates by what they count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rates {
     pub(super) user: Named,
-    pub(super) address: Named,
+    /// Of a whole IPv4 address or an IPv6 /64; of the /56 and of the /48 around that.
+    address: [Named; 3],
     pub(super) pair: Named,
     /// Of a known pair: the pair's and, for it alone, the user's.
     pub(super) known: Named,
@@ -66,18 +84,41 @@ impl Rates {
             let rate = Rate::from(*rule);
             let name: Arc<str> = format!("{}-{}", scope(rule.scope), rule.period_seconds).into();
             policy.push(headers::policy(&name, rule.attempts, rule.period_seconds));
-            let lists = match rule.scope {
-                RateScope::User => [Some(&mut all.user), Some(&mut all.known)],
-                RateScope::Address => [Some(&mut all.address), None],
-                RateScope::UserAndAddress => [Some(&mut all.pair), Some(&mut all.known)],
-            };
-            for list in lists.into_iter().flatten().filter(|list| !list.rates.contains(&rate)) {
-                list.rates.push(rate);
-                list.names.push(Arc::clone(&name));
+            match rule.scope {
+                RateScope::User => {
+                    all.user.add(rate, &name);
+                    all.known.add(rate, &name);
+                }
+                RateScope::UserAndAddress => {
+                    all.pair.add(rate, &name);
+                    all.known.add(rate, &name);
+                }
+                RateScope::Address => {
+                    for (list, times) in all.address.iter_mut().zip(AROUND) {
+                        let attempts = rate.attempts.saturating_mul(times).min(ATTEMPTS_MAX);
+                        list.add(Rate { attempts, ..rate }, &name);
+                    }
+                }
             }
         }
         all.policy = (!policy.is_empty()).then(|| policy.join(", ").into());
         all
+    }
+
+    /// Whether there is a rule by address.
+    pub(super) fn count_addresses(&self) -> bool {
+        self.address.iter().any(|named| !named.rates.is_empty())
+    }
+
+    /// Everything that an attempt from this address is charged on beside users and pairs, the narrowest
+    /// network first.
+    pub(super) fn of_address(
+        &self,
+        address: &AddressKeys,
+    ) -> impl Iterator<Item = (Subject, &Named)> {
+        let around = address.around.iter().flat_map(|around| [&around.of_56, &around.of_48]);
+        let subjects = std::iter::once(&address.own).chain(around).cloned().map(Subject::Address);
+        subjects.zip(&self.address)
     }
 
     /// What an answer says after these rates were asked.
@@ -120,7 +161,7 @@ mod tests {
         ]);
         let said = |named: &Named| named.rates.iter().map(|rate| rate.field()).collect::<Vec<_>>();
         assert_eq!(said(&all.user), ["10/60", "100/86400"]);
-        assert_eq!(said(&all.address), ["50/60"]);
+        assert_eq!(all.address.each_ref().map(said), [["50/60"], ["200/60"], ["800/60"]]);
         assert_eq!(said(&all.pair), ["5/60", "100/86400"]);
         assert_eq!(said(&all.known), ["10/60", "100/86400", "5/60"]);
         assert_eq!(Rates::of(&[]), Rates::default());

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use authcluster_contract::user::{AddressKey, UserKey};
+use authcluster_contract::user::{AddressKey, AddressKeys, UserKey};
 use futures::future::join_all;
 use tokio::sync::oneshot;
 
@@ -49,6 +49,14 @@ struct Grant {
     charge: Reserved,
 }
 
+/// What denied an attempt.
+struct Denial {
+    scope: LimitScope,
+    retry_after: Duration,
+    /// Under which it is remembered.
+    key: Option<String>,
+}
+
 /// A failure in a row.
 #[derive(Clone)]
 struct Counted {
@@ -64,13 +72,35 @@ impl Reservation {
         address: Option<AddressKey>,
     ) -> Self {
         let charged = Charged { user, address, grants: Vec::new(), counted: None };
-        Self { limiter, settings, charged, started: HashStarted::default(), standings: Vec::new() }
+        let (started, standings) = (HashStarted::default(), Vec::new());
+        Self { limiter, settings, charged, started, standings }
     }
 
-    pub(super) async fn of_address(&mut self) -> Result<(), Throttled> {
-        let Some(address) = self.charged.address.clone() else { return Ok(()) };
+    /// Charges the address and the networks around it, all at once: they lie in different shards. What
+    /// was charged beside a denial is given back with the rest of the attempt.
+    pub(super) async fn of_address(&mut self, address: &AddressKeys) -> Result<(), Throttled> {
         let settings = Arc::clone(&self.settings);
-        self.charge(Subject::Address(address), &settings.rates.address).await
+        if !settings.rates.count_addresses() {
+            return Ok(());
+        }
+        let limiter = Arc::clone(&self.limiter);
+        let all = join_all(settings.rates.of_address(address).map(async |(subject, named)| {
+            let asked = limiter.counters.reserve(&subject, &named.rates).await;
+            (subject, named, asked)
+        }));
+        let mut denials = Vec::new();
+        for (index, (subject, named, asked)) in all.await.into_iter().enumerate() {
+            // Headers speak of the address itself, and of a wider network only when that denies.
+            let is_said = index == 0 || !asked.reserved.admitted;
+            denials.extend(self.take(subject, named, asked, is_said));
+        }
+        match denials.into_iter().max_by_key(|denial| denial.retry_after) {
+            None => {
+                limiter.metrics.limited(LimitScope::Address, true);
+                Ok(())
+            }
+            Some(denial) => Err(self.denied(denial)),
+        }
     }
 
     /// Says whether the address is one that the user has logged in from.
@@ -87,7 +117,7 @@ impl Reservation {
         };
         // A known pair's denial is not that of everyone else.
         let key = if is_known { None } else { Some(user_denial(user)) };
-        Err(self.denied(LimitScope::Failures, wait, key))
+        Err(self.denied(Denial { scope: LimitScope::Failures, retry_after: wait, key }))
     }
 
     pub(super) async fn of_rates(&mut self, is_known: bool) -> Result<(), Throttled> {
@@ -109,27 +139,42 @@ impl Reservation {
         if named.rates.is_empty() {
             return Ok(());
         }
-        let limiter = &self.limiter;
-        let Asked { place, rates, reserved } =
-            limiter.counters.reserve(&subject, &named.rates).await;
-        self.standings.extend(named.names.iter().cloned().zip(reserved.standings(&rates)));
+        let asked = self.limiter.counters.reserve(&subject, &named.rates).await;
         let scope = subject.scope();
-        if reserved.admitted {
-            limiter.metrics.limited(scope, true);
-            let grant = Grant { place, subject, rates, charge: reserved };
-            self.charged.grants.push(grant);
-            return Ok(());
+        if let Some(denial) = self.take(subject, named, asked, true) {
+            return Err(self.denied(denial));
         }
-        let retry_after = reserved.retry_after(&rates);
+        self.limiter.metrics.limited(scope, true);
+        Ok(())
+    }
+
+    /// Takes note of what was charged, or gives back what denied it. `is_said`: headers may speak of it.
+    fn take(
+        &mut self,
+        subject: Subject,
+        named: &Named,
+        asked: Asked,
+        is_said: bool,
+    ) -> Option<Denial> {
+        let Asked { place, rates, reserved } = asked;
+        if is_said {
+            self.standings.extend(named.names.iter().cloned().zip(reserved.standings(&rates)));
+        }
+        if reserved.admitted {
+            self.charged.grants.push(Grant { place, subject, rates, charge: reserved });
+            return None;
+        }
         let key = match &subject {
             Subject::User(user) => user_denial(user),
             Subject::Address(_) | Subject::UserAndAddress(..) => subject.key(),
         };
-        Err(self.denied(scope, retry_after, Some(key)))
+        let retry_after = reserved.retry_after(&rates);
+        Some(Denial { scope: subject.scope(), retry_after, key: Some(key) })
     }
 
-    /// Counts the denial, and remembers it under `key` for a moment.
-    fn denied(&self, scope: LimitScope, retry_after: Duration, key: Option<String>) -> Throttled {
+    /// Counts the denial, and remembers it under its key for a moment.
+    fn denied(&self, denial: Denial) -> Throttled {
+        let Denial { scope, retry_after, key } = denial;
         let throttled = Throttled { scope, retry_after, headers: self.headers() };
         if let Some(key) = key {
             self.limiter.denials().add(key, &throttled, clock::now());

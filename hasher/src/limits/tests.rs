@@ -1,12 +1,14 @@
 //! Attempts from the flows' side, on paused time: one pod alone, and several that share a store which can
 //! go away.
 
+mod networks;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use authcluster_contract::config::{Limits, Live, RateRule, RateScope};
 use authcluster_contract::keys::RateSubject;
 use authcluster_contract::node::NodeRecord;
-use authcluster_contract::user::{Realm, UserKeyMaker, UsernameCase};
+use authcluster_contract::user::{AddressKey, AddressKeys, Realm, UserKeyMaker, UsernameCase};
 
 use super::*;
 use crate::policy::backoff::{Begun, Rules, Settled};
@@ -158,21 +160,29 @@ fn user(name: &str) -> UserKey {
     keys().user(&Realm::new("shop").unwrap(), name).unwrap()
 }
 
-fn from(last: u8) -> Option<AddressKey> {
-    Some(keys().address([192, 0, 2, last].into()))
+fn from(last: u8) -> Option<AddressKeys> {
+    Some(at(&format!("192.0.2.{last}")))
+}
+
+fn own(last: u8) -> Option<AddressKey> {
+    from(last).map(|address| address.own)
+}
+
+fn at(address: &str) -> AddressKeys {
+    keys().address(&Realm::new("shop").unwrap(), address.parse().unwrap())
 }
 
 /// A wrong password.
 async fn fail(
     pod: &Arc<Limiter>,
     name: &str,
-    address: Option<AddressKey>,
+    address: Option<AddressKeys>,
 ) -> Result<(), Throttled> {
     pod.enter(&user(name), address).await.map(|attempt| drop(attempt.failed()))
 }
 
 /// The right one.
-async fn succeed(pod: &Arc<Limiter>, name: &str, address: Option<AddressKey>) {
+async fn succeed(pod: &Arc<Limiter>, name: &str, address: Option<AddressKeys>) {
     pod.enter(&user(name), address).await.unwrap().succeeded().await;
 }
 
@@ -217,7 +227,7 @@ async fn an_attempt_that_is_dropped_after_its_hash_began_stays_charged() {
         assert_ne!(attempt.headers_if_dropped(), attempt.headers_when_refunded());
         drop(attempt);
         settled(&pod).await;
-        let begun = pod.counters.begin(&user("alice"), from(1).as_ref(), &rules(&pod)).await.1;
+        let begun = pod.counters.begin(&user("alice"), own(1).as_ref(), &rules(&pod)).await.1;
         // One more by asking.
         assert_eq!(begun.failures, 2 * expect);
     }
@@ -390,7 +400,7 @@ async fn a_success_is_settled_once_also_when_its_caller_goes_away() {
     // One given back, not two.
     assert_eq!(fail(&pod, "bob", from(1)).await, Ok(()));
     assert!(fail(&pod, "bob", from(1)).await.is_err());
-    let begun = pod.counters.begin(&user("alice"), from(1).as_ref(), &rules(&pod)).await.1;
+    let begun = pod.counters.begin(&user("alice"), own(1).as_ref(), &rules(&pod)).await.1;
     assert_eq!((begun.failures, begun.is_known), (1, true));
 }
 

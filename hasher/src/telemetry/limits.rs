@@ -51,6 +51,7 @@ pub(super) struct LimitMetrics {
     decisions: Family<Labels, Counter>,
     alone: Gauge,
     refunds_left_out: Counter,
+    logins_without_address: Counter,
 }
 
 impl LimitMetrics {
@@ -61,6 +62,8 @@ impl LimitMetrics {
         registry.register("limits_alone", help, self.alone.clone());
         let help = "Charges of attempts that were not given back, because too many were under way";
         registry.register("refunds_left_out", help, self.refunds_left_out.clone());
+        let help = "Login attempts without an address of the user, while a rule counts by address";
+        registry.register("logins_without_address", help, self.logins_without_address.clone());
     }
 }
 
@@ -75,6 +78,11 @@ impl Metrics {
     /// Whether attempts are counted over all pods from now on.
     pub fn limits_shared(&self, are: bool) {
         self.limits.alone.set(i64::from(!are));
+    }
+
+    /// A login without an address, where a rule counts by address.
+    pub fn login_without_address(&self) {
+        self.limits.logins_without_address.inc();
     }
 
     /// What was charged stays so until it ends by itself.

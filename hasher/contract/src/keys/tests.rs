@@ -22,8 +22,9 @@ fn keys_are_spelled_as_documented() {
 #[test]
 fn rates_are_counted_for_whoever_they_name() {
     let maker = UserKeyMaker::new(vec![1; 32], UsernameCase::default()).unwrap();
-    let user = maker.user(&Realm::new("r").unwrap(), "u").unwrap();
-    let address = maker.address([192, 0, 2, 1].into());
+    let realm = Realm::new("r").unwrap();
+    let user = maker.user(&realm, "u").unwrap();
+    let address = maker.address(&realm, [192, 0, 2, 1].into()).own;
     let (u, a) = (user.as_str(), address.as_str());
     let check = |subject, expect: String| assert_eq!(rate(subject), expect);
     check(RateSubject::User(&user), format!("rate:{{user:{u}}}"));

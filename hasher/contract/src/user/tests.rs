@@ -143,11 +143,39 @@ fn user_ids_that_cannot_be_used_say_why() {
 
 #[test]
 fn addresses_of_one_ipv6_network_are_one_and_mapped_ipv4_is_ipv4() {
-    let key = |address: &str| maker().address(address.parse().unwrap());
+    let key = |address: &str| maker().address(&realm("shop"), address.parse().unwrap()).own;
     assert_eq!(key("2001:db8::1"), key("2001:db8::ffff"));
     assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
     assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
     assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
+}
+
+#[test]
+fn addresses_of_two_realms_are_two() {
+    let keys = |name: &str, address: &str| maker().address(&realm(name), address.parse().unwrap());
+    for address in ["192.0.2.1", "2001:db8::1"] {
+        let (one, other) = (keys("shop", address), keys("forum", address));
+        assert_ne!(one.own, other.own);
+        assert!(one.around.is_none() || one.around != other.around);
+    }
+}
+
+#[test]
+fn wider_networks_of_an_ipv6_address_are_counted_too() {
+    let keys = |address: &str| maker().address(&realm("shop"), address.parse().unwrap());
+    let around = |address: &str| keys(address).around.unwrap();
+    let first = around("2001:db8:0:1::1");
+    assert_eq!(first, around("2001:db8:0:ff::1"));
+    let elsewhere = around("2001:db8:0:100::1");
+    assert_eq!(first.of_48, elsewhere.of_48);
+    assert_ne!(first.of_56, elsewhere.of_56);
+    assert_ne!(first.of_48, around("2001:db8:1::1").of_48);
+    // One prefix of three lengths is three networks.
+    let zero = keys("2001:db8::1");
+    let Around { of_56, of_48 } = zero.around.unwrap();
+    assert!(zero.own != of_56 && of_56 != of_48 && zero.own != of_48);
+    assert_eq!(keys("192.0.2.1").around, None);
+    assert_eq!(keys("64:ff9b::192.0.2.1"), keys("192.0.2.1"));
 }
 
 #[test]

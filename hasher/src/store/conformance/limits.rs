@@ -38,7 +38,7 @@ fn user(run: &str, name: &str) -> UserKey {
 }
 
 fn address(last: u8) -> AddressKey {
-    keys().address([192, 0, 2, last].into())
+    keys().address(&Realm::new("shop").unwrap(), [192, 0, 2, last].into()).own
 }
 
 fn rules() -> Rules {
