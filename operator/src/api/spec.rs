@@ -120,8 +120,8 @@ pub struct AuthClusterSpec {
     pub tls: Option<TlsSpec>,
 
     /// Who may call the API. Each has a Secret `NAME-binding-CLIENT` to mount, with address, token and
-    /// authority. Without any: one caller named `default` in the realm `default` with all scopes. A change
-    /// reaches running hashers within two minutes, without a restart.
+    /// authority. Without any: one caller named `default` in the realm `default` with the scopes `Hash`,
+    /// `Login` and `Sessions`. A change reaches running hashers within two minutes, without a restart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub clients: Vec<ClientSpec>,

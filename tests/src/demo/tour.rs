@@ -45,7 +45,7 @@ pub(super) async fn take(lab: &Lab, report: Report) -> anyhow::Result<()> {
         token: secret(lab, &format!("{NAME}-token-default"), "token")?.trim_end().to_owned(),
     };
     eventually("the Service leads to a hasher", REACHED_WITHIN, || async {
-        let answer = login.send("/v1/nodes", None).await?;
+        let answer = login.send("/v1/hash", Some(&json!({"password": "x"}))).await?;
         ensure!(answer.status == 200, "{answer:?}");
         Ok(())
     })

@@ -23,7 +23,8 @@ pub struct Client {
     pub name: String,
     /// The users it may speak of.
     pub realm: Realm,
-    /// What it may do.
+    /// What it may do. Default: [`Scope::DEFAULT`].
+    #[serde(default = "default_scopes")]
     pub scopes: Vec<Scope>,
     /// Work that it may ask of all pods together, in units per second; without it: as much as they can
     /// do.
@@ -55,6 +56,11 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// The scopes of a caller that lists none: those of a login service. `Verify` tells right from wrong
+    /// passwords without any limit on logins, `Limits` lifts the limits, `Migrate` wraps stored hashes, and
+    /// `Nodes` shows the pods: a leaked token should not have them unless its service needs them.
+    pub const DEFAULT: [Self; 3] = [Self::Hash, Self::Login, Self::Sessions];
+
     /// All that there are.
     pub const ALL: [Self; 7] = [
         Self::Hash,
@@ -65,4 +71,8 @@ impl Scope {
         Self::Limits,
         Self::Migrate,
     ];
+}
+
+fn default_scopes() -> Vec<Scope> {
+    Scope::DEFAULT.into()
 }

@@ -120,3 +120,15 @@ fn rules_of_sessions_are_bounded() {
     let none = HasherConfig::from_toml("[sessions]\nrotation_grace_seconds = 0\n").unwrap();
     assert_eq!(none.sessions.rotation_grace_seconds, 0);
 }
+
+#[test]
+fn a_caller_without_scopes_may_do_what_a_login_service_does() {
+    let caller = |scopes: &str| {
+        let text = format!("[[clients]]\nname = \"a\"\nrealm = \"a\"\n{scopes}token_sha256 = []\n");
+        let read: Clients = toml::from_str(&text).unwrap();
+        read.clients.into_iter().next().unwrap().scopes
+    };
+    assert_eq!(caller(""), [Scope::Hash, Scope::Login, Scope::Sessions]);
+    assert_eq!(caller("scopes = [\"Verify\"]\n"), [Scope::Verify]);
+    assert_eq!(caller("scopes = []\n"), []);
+}

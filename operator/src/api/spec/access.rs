@@ -74,8 +74,10 @@ pub struct ClientSpec {
     #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9-]+$"))]
     pub realm: String,
 
-    /// What it may do. Default: everything.
-    #[serde(default = "all_scopes")]
+    /// What it may do. Default: `Hash`, `Login` and `Sessions`, which a login service needs. List `Verify` (passwords
+    /// without the limits of logins), `Limits` (lift the limits of a user), `Migrate` (wrap stored hashes) and
+    /// `Nodes` (see the hashers) where a caller needs them; a list replaces the default.
+    #[serde(default = "default_scopes")]
     #[schemars(length(min = 1, max = 16), extend("x-kubernetes-list-type" = "set"))]
     pub scopes: Vec<Scope>,
 
@@ -100,7 +102,7 @@ impl ClientSpec {
         Self {
             name: "default".to_owned(),
             realm: default_realm(),
-            scopes: all_scopes(),
+            scopes: default_scopes(),
             units_per_second: None,
             token_secret_ref: None,
         }
@@ -115,6 +117,6 @@ fn default_realm() -> String {
     "default".to_owned()
 }
 
-fn all_scopes() -> Vec<Scope> {
-    Scope::ALL.into()
+fn default_scopes() -> Vec<Scope> {
+    Scope::DEFAULT.into()
 }

@@ -115,7 +115,7 @@ fn callers_are_known_by_digests() {
     assert_eq!(web.scopes, [Scope::Hash, Scope::Login]);
     assert_eq!((web.units_per_second, app.units_per_second), (Some(500), None));
     assert_eq!(web.token_sha256, [digest("login-token-web/token")]);
-    assert_eq!((app.realm.as_str(), app.scopes.len()), ("default", 7));
+    assert_eq!((app.realm.as_str(), app.scopes.as_slice()), ("default", &Scope::DEFAULT[..]));
     assert_eq!(app.token_sha256, [digest("theirs/bearer")]);
 }
 

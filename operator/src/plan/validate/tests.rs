@@ -1,5 +1,6 @@
 //! From what a person writes to what is carried out, or to what is wrong with it, in exactly these words.
 
+use authcluster_contract::config::Scope;
 use expect_test::{Expect, expect};
 
 use super::super::sample::{cluster, settings, validated, wanted};
@@ -43,7 +44,8 @@ fn an_empty_spec_is_complete() {
     assert_eq!(wanted.pending, Vec::<String>::new());
     let [caller] = wanted.callers.as_slice() else { panic!("one caller") };
     assert_eq!((caller.name.as_str(), caller.secret.as_str()), ("default", "login-token-default"));
-    assert_eq!((caller.key.as_str(), caller.generated, caller.scopes.len()), ("token", true, 7));
+    assert_eq!((caller.key.as_str(), caller.generated), ("token", true));
+    assert_eq!(caller.scopes, Scope::DEFAULT);
     assert_eq!(wanted.listen_ip.to_string(), "0.0.0.0");
     let ipv6 = Settings { ipv6: true, ..settings() };
     assert_eq!(validate(&cluster(""), &ipv6).unwrap().listen_ip.to_string(), "::");
