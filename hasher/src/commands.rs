@@ -22,7 +22,7 @@ use authcluster_contract::user::{Realm, UsernameCase};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
-use self::password::read_password;
+use self::password::{UTF16_HINT, is_utf16, read_password};
 use crate::args::{BenchArgs, KeyArgs, PolicyArgs, ServeArgs, VerifyArgs};
 use crate::bench::{USUAL, Wanted, measure};
 use crate::engine::{Arena, compute};
@@ -117,6 +117,7 @@ pub fn hash(args: &PolicyArgs) -> anyhow::Result<()> {
     let password = read_password()?;
     // The API hashes an empty password. Here an empty line mostly comes from an unset variable of a script.
     anyhow::ensure!(!password.expose().is_empty(), "the password is empty");
+    anyhow::ensure!(!is_utf16(&password), UTF16_HINT);
     let (outcome, _) = compute(&Job::Hash { password, policy }, &mut arena)?;
     if let Outcome::Hashed(encoded) = outcome {
         writeln!(output::stdout(), "{encoded}")?;
@@ -158,6 +159,9 @@ pub fn verify(args: &VerifyArgs) -> anyhow::Result<bool> {
     let stored = Arc::new(Stored::parse(encoded, &bounds)?);
     let mut arena = Arena::new(stored.usual_demand().arena_kib().max(ARENA_KIB_MIN))?;
     let password = read_password()?;
+    if is_utf16(&password) {
+        writeln!(std::io::stderr().lock(), "note: {UTF16_HINT}")?;
+    }
     let (outcome, _) = compute(&Job::Verify { password, stored }, &mut arena)?;
     let matches = outcome == Outcome::Verified(true);
     writeln!(output::stdout(), "{}", if matches { "match" } else { "mismatch" })?;

@@ -72,6 +72,9 @@ fn a_password_from_windows_is_the_one_that_is_typed() {
     }
     let utf16 = error(&["hash", "--memory-mib", "7"], b"\xff\xfea\0\r\0\n\0");
     assert!(utf16.contains("standard input is UTF-16"), "{utf16}");
+    let verified = output(&["verify", BCRYPT], b"\xff\xfea\0\r\0\n\0");
+    assert_eq!((verified.stdout, verified.status.code()), (b"mismatch\n".to_vec(), Some(1)));
+    assert!(String::from_utf8_lossy(&verified.stderr).contains("standard input is UTF-16"));
 }
 
 #[test]

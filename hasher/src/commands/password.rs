@@ -23,15 +23,20 @@ const LINE_BYTES_MAX: usize = BYTE_ORDER_MARK.len() + PASSWORD_BYTES_MAX + 2;
 pub(super) enum ReadPasswordError {
     #[error("there is no password on standard input")]
     Missing,
-    #[error(
-        "standard input is UTF-16, and a password is read as UTF-8 (in PowerShell, set $OutputEncoding to \
-         [Text.UTF8Encoding]::new())"
-    )]
-    Utf16,
     #[error(transparent)]
     Refused(#[from] PasswordError),
     #[error("standard input cannot be read")]
     Input(#[from] std::io::Error),
+}
+
+/// What is said of a password that [`is_utf16`].
+pub(super) const UTF16_HINT: &str = "standard input is UTF-16, and a password is read as UTF-8 (in PowerShell, set \
+                                     $OutputEncoding to [Text.UTF8Encoding]::new())";
+
+/// Whether the password is text in UTF-16. It is verified byte by byte like any other, because it may have been
+/// hashed so; a hash that is made of it would match nothing that is typed elsewhere.
+pub(super) fn is_utf16(password: &Password) -> bool {
+    UTF16_MARKS.iter().any(|mark| password.expose().starts_with(mark))
 }
 
 /// Reads a password, which may be empty. At a terminal, the password is not shown.
@@ -52,9 +57,6 @@ fn password_line(input: impl BufRead) -> Result<Password, ReadPasswordError> {
     input.take(limit).read_until(b'\n', &mut line)?;
     if line.is_empty() {
         return Err(ReadPasswordError::Missing);
-    }
-    if UTF16_MARKS.iter().any(|mark| line.starts_with(mark)) {
-        return Err(ReadPasswordError::Utf16);
     }
     let is_cut = line.len() == LINE_BYTES_MAX && !line.ends_with(b"\n");
     if is_cut {
