@@ -14,7 +14,8 @@ mod redis;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-pub use access::{ClientSpec, NetworkPolicyMode, SecretKeyRef, SecretRef, TlsSpec, UsersSpec};
+pub use access::{ClientSpec, MetricsPeer, MetricsSpec, NamespaceSelector, NetworkPolicyMode};
+pub use access::{SecretKeyRef, SecretRef, TlsSpec, UsersSpec};
 pub use hasher::{Autoscaling, HasherSpec, PoolSpec, Toleration, TolerationOperator};
 pub use hasher::{Quantity, ResourceAmounts, Resources};
 pub use limits::{LoginBackoffSpec, RateLimitSpec, limits};
@@ -129,10 +130,14 @@ pub struct AuthClusterSpec {
     /// Who reaches the pods, said by objects of kind `NetworkPolicy`; the cluster's network has to enforce
     /// them. Redis is reached by the hashers, by itself and by the operator, and the port between hashers
     /// by hashers. The API is reached from `Anywhere` (default), or from this `Namespace` alone and from
-    /// what policies of your own let in. Probes and metrics are reached from anywhere. What pods send is
-    /// not restricted. `None`: no such objects, and those of before are deleted.
+    /// what policies of your own let in. Metrics are reached from the namespaces of `metrics.from`. What pods
+    /// send is not restricted. `None`: no such objects, and those of before are deleted.
     #[serde(default)]
     pub network_policy: NetworkPolicyMode,
+
+    /// Which namespaces reach the metrics of the hashers.
+    #[serde(default)]
+    pub metrics: MetricsSpec,
 
     /// The Redis Cluster that the hashers share.
     #[serde(default)]

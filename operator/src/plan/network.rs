@@ -32,17 +32,11 @@ pub(super) fn policies(wanted: &Validated) -> Vec<NetworkPolicy> {
     };
     let hashers = || component(wanted, COMPONENT_HASHER);
     let redis = || component(wanted, COMPONENT_REDIS);
+    let mut into_hashers =
+        vec![rule(callers, &[PORT_API]), rule(Some(vec![hashers()]), &[PORT_PEERS])];
+    into_hashers.extend(metrics(wanted));
     vec![
-        policy(
-            wanted,
-            (names::hasher(&wanted.name), COMPONENT_HASHER),
-            vec![
-                rule(callers, &[PORT_API]),
-                rule(Some(vec![hashers()]), &[PORT_PEERS]),
-                // Whoever gathers metrics is in a namespace of its own, and finds no names there.
-                rule(None, &[PORT_ADMIN]),
-            ],
-        ),
+        policy(wanted, (names::hasher(&wanted.name), COMPONENT_HASHER), into_hashers),
         policy(
             wanted,
             (names::redis(&wanted.name), COMPONENT_REDIS),
@@ -52,6 +46,19 @@ pub(super) fn policies(wanted: &Validated) -> Vec<NetworkPolicy> {
             ],
         ),
     ]
+}
+
+/// Lets the namespaces of `spec.metrics.from` reach the admin port. The probes on that port come from the
+/// kubelet and need no rule: "Traffic to and from the node where a Pod is running is always allowed"
+/// (<https://kubernetes.io/docs/concepts/services-networking/network-policies/>). Without a namespace there is no
+/// rule at all, because an empty `from` means every source.
+fn metrics(wanted: &Validated) -> Option<NetworkPolicyIngressRule> {
+    let peer = |labels: &BTreeMap<String, String>| NetworkPolicyPeer {
+        namespace_selector: Some(selector(labels.clone())),
+        ..NetworkPolicyPeer::default()
+    };
+    let peers: Vec<_> = wanted.metrics_from.iter().map(peer).collect();
+    (!peers.is_empty()).then(|| rule(Some(peers), &[PORT_ADMIN]))
 }
 
 fn policy(

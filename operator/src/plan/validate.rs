@@ -11,6 +11,7 @@ mod pending;
 mod quantity;
 mod redis;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use authcluster_contract::config::{Breaker, Limits, Migration, Routing, Sessions};
@@ -22,7 +23,9 @@ use authcluster_contract::user::UsernameCase;
 
 use crate::api::AuthCluster;
 use crate::api::names::{ANNOTATION_ACCEPT_DATA_LOSS, CLUSTER_NAME_BYTES_MAX};
-use crate::api::spec::{NetworkPolicyMode, PepperSecretRef, SessionKeysSecretRef, limits};
+use crate::api::spec::{
+    MetricsSpec, NetworkPolicyMode, PepperSecretRef, SessionKeysSecretRef, limits,
+};
 
 pub use callers::Caller;
 pub use hashers::{Pool, ProgramResources, Scaling};
@@ -69,6 +72,8 @@ pub struct Validated {
     pub operator_namespace: String,
     /// Which network policies there are.
     pub network_policy: NetworkPolicyMode,
+    /// Labels of the namespaces that reach the hashers' admin port: a set of labels for each peer.
+    pub metrics_from: Vec<BTreeMap<String, String>>,
     /// Image of the hashers.
     pub hasher_image: String,
     /// Every address of a pod.
@@ -172,6 +177,7 @@ pub fn validate(cluster: &AuthCluster, settings: &Settings) -> Result<Validated,
         operator_image: settings.operator_image.clone(),
         operator_namespace: settings.operator_namespace.clone(),
         network_policy: spec.network_policy,
+        metrics_from: metrics_from(&spec.metrics),
         hasher_image: spec.hasher.image.clone().unwrap_or_else(|| settings.hasher_image.clone()),
         listen_ip: if settings.ipv6 {
             IpAddr::V6(Ipv6Addr::UNSPECIFIED)
@@ -199,6 +205,10 @@ pub fn validate(cluster: &AuthCluster, settings: &Settings) -> Result<Validated,
     let mendable = redis_is_right
         .then(|| Box::new(Validated { pools: Vec::new(), callers: Vec::new(), ..wanted }));
     Err(Invalid { refusals, mendable })
+}
+
+fn metrics_from(metrics: &MetricsSpec) -> Vec<BTreeMap<String, String>> {
+    metrics.from.iter().map(|peer| peer.namespace_selector.match_labels.clone()).collect()
 }
 
 fn refuse_name(name: &str) -> Option<String> {

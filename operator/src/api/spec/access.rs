@@ -1,5 +1,7 @@
 //! Who may call, and with which certificates and names.
 
+use std::collections::BTreeMap;
+
 use authcluster_contract::config::Scope;
 use authcluster_contract::user::UsernameCase;
 use kube::KubeSchema;
@@ -36,6 +38,37 @@ pub enum NetworkPolicyMode {
     Namespace,
     /// There are none.
     None,
+}
+
+/// Which namespaces reach the admin port of the hashers, 9090: metrics, and the probes on the same port.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MetricsSpec {
+    /// Peers as in `ingress.from` of a NetworkPolicy, by namespace. Without any: no pod in any namespace reaches
+    /// the port. Probes still work, because a network lets the kubelet reach the pods of its own node. Without
+    /// effect if `networkPolicy` is `None`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub from: Vec<MetricsPeer>,
+}
+
+/// Pods that reach the admin port of the hashers.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MetricsPeer {
+    /// All pods of the namespaces with these labels; `{}` is every namespace.
+    pub namespace_selector: NamespaceSelector,
+}
+
+/// Labels of namespaces.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NamespaceSelector {
+    /// Labels that the namespace must have. Each namespace has `kubernetes.io/metadata.name`, its name. Without
+    /// any: every namespace.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 16))]
+    pub match_labels: BTreeMap<String, String>,
 }
 
 /// A Secret in the namespace of the resource.
@@ -89,8 +122,10 @@ pub struct ClientSpec {
     pub units_per_second: Option<u64>,
 
     /// The Secret with its bearer token. Without it the operator makes a token, in the Secret
-    /// `NAME-token-CLIENT` under the key `token`. A changed token reaches running hashers within two
-    /// minutes.
+    /// `NAME-token-CLIENT` under the key `token`. A token has at least 32 printable ASCII characters, as of
+    /// `openssl rand -hex 32`, and belongs to one caller. A caller whose Secret is missing, or whose token is
+    /// shorter or that of another caller too, is disabled, and the condition `CallersReady` says why; the others
+    /// are served. A changed token reaches running hashers within two minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_secret_ref: Option<SecretKeyRef>,
 }

@@ -48,10 +48,14 @@ fn lets_in(rule: &NetworkPolicyIngressRule, who: &Someone) -> bool {
     })
 }
 
-/// Who reaches each port of the pods of a component.
 #[expect(clippy::needless_pass_by_value, reason = "so that a row reads expect![...]")]
-fn check(mode: &str, expect: Expect) {
-    let wanted = wanted(&format!("{{networkPolicy: {mode}}}"));
+fn check(spec: &str, expect: Expect) {
+    expect.assert_eq(&reach(spec));
+}
+
+/// A line for each port of the pods: who reaches it.
+fn reach(spec: &str) -> String {
+    let wanted = wanted(spec);
     let policies = policies(&wanted);
     let mut text = String::new();
     for (component, ports) in [
@@ -75,38 +79,41 @@ fn check(mode: &str, expect: Expect) {
             };
             let someones = someones();
             let some: Vec<_> = someones.iter().filter(|it| reaches(it)).map(|it| it.name).collect();
-            let some =
-                if some.len() == someones.len() { "anyone".to_owned() } else { some.join(", ") };
+            let some = match some.len() {
+                0 => "no pod".to_owned(),
+                all if all == someones.len() => "anyone".to_owned(),
+                _ => some.join(", "),
+            };
             text.push_str(&format!("{component} {port}: {some}\n"));
         }
     }
-    expect.assert_eq(&text);
+    text
 }
 
 #[test]
 fn each_port_is_reached_by_those_who_need_it() {
     check(
-        "Anywhere",
+        "{networkPolicy: Anywhere}",
         expect![[r#"
             hasher 8443: anyone
             hasher 8444: hasher
-            hasher 9090: anyone
+            hasher 9090: no pod
             redis 6379: hasher, redis, operator
             redis 16379: redis
         "#]],
     );
     check(
-        "Namespace",
+        "{networkPolicy: Namespace}",
         expect![[r#"
             hasher 8443: hasher, redis, other-cluster's-hasher, caller, false-operator
             hasher 8444: hasher
-            hasher 9090: anyone
+            hasher 9090: no pod
             redis 6379: hasher, redis, operator
             redis 16379: redis
         "#]],
     );
     check(
-        "None",
+        "{networkPolicy: None, metrics: {from: [{namespaceSelector: {}}]}}",
         expect![[r#"
             hasher 8443: anyone
             hasher 8444: anyone
@@ -115,6 +122,24 @@ fn each_port_is_reached_by_those_who_need_it() {
             redis 16379: anyone
         "#]],
     );
+}
+
+#[test]
+fn metrics_are_reached_from_the_namespaces_that_the_resource_selects() {
+    let spec = |from: &str| format!("{{metrics: {{from: [{from}]}}}}");
+    let namespace = |name: &str| {
+        format!("{{namespaceSelector: {{matchLabels: {{{LABEL_NAMESPACE}: {name}}}}}}}")
+    };
+    let reached = |from: &str, expect: &str| {
+        let text = reach(&spec(from));
+        let line = text.lines().find(|line| line.starts_with("hasher 9090:")).unwrap();
+        assert_eq!(line, expect);
+    };
+    reached("", "hasher 9090: no pod");
+    reached(&namespace("web"), "hasher 9090: caller-elsewhere");
+    let two = format!("{}, {}", namespace("web"), namespace("authcluster-system"));
+    reached(&two, "hasher 9090: caller-elsewhere, operator, neighbour-of-the-operator");
+    reached("{namespaceSelector: {}}", "hasher 9090: anyone");
 }
 
 #[test]
