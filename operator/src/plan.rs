@@ -7,6 +7,7 @@
 
 pub mod autoscale;
 pub mod binding;
+pub mod callers;
 pub mod capacity;
 pub mod check;
 pub mod hasher;

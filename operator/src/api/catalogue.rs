@@ -43,8 +43,8 @@ fn page() -> String {
     let rows = Reason::ALL.iter().map(|it| (word(it.name()), it.meaning().to_owned()));
     table(&mut text, ["reason", "meaning, and what to do"], rows);
     text.push_str(
-        "\n## Events\n\nWhat is done is a `Normal` event. When `Ready` turns false, or `Stalled` or `FeaturesPending` \
-         turns true, a\n`Warning` has the condition's reason. One that says the same is not written again within \
+        "\n## Events\n\nWhat is done is a `Normal` event. When `Ready` or `CallersReady` turns false, or `Stalled` or \
+         `FeaturesPending` turns true, a\n`Warning` has the condition's reason. One that says the same is not written again within \
          ten minutes.\n",
     );
     let rows = Act::ALL.iter().map(|it| (word(it.name()), it.meaning().to_owned()));

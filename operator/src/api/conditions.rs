@@ -18,6 +18,10 @@ closed! {
         HasherAvailable,
         /// Every hasher's capacity weight stands in Redis. `Unknown` when Redis cannot be read.
         CapacityPushed,
+        /// Every caller of the resource has a token that the hashers accept. If not, the message names each
+        /// disabled caller, its Secret and the reason. `Ready` speaks of the other callers, and is false only if
+        /// every caller is disabled.
+        CallersReady,
         /// The resource uses fields whose behaviour this version does not have yet; the message names
         /// them.
         FeaturesPending,
@@ -65,6 +69,12 @@ closed! {
         /// Hashers that are ready have not registered themselves in Redis yet, within seconds of their
         /// start. If it lasts: their logs say why they do not reach it.
         NodesMissing,
+        /// The hashers refuse a caller, because its Secret or key is missing, its token is empty, shorter than 32
+        /// characters or not printable ASCII, or another caller has the same token (then both are refused).
+        /// Everything else goes on. Correct the Secret that the message names, for example with a token of
+        /// `openssl rand -hex 32`; the hashers know the caller again within two minutes. Until then its binding
+        /// Secret stays as it was, with a token that is refused.
+        CallerDisabled,
         /// Fields are used whose behaviour is not there yet.
         FieldsNotImplemented,
         /// No such field is used.

@@ -298,6 +298,8 @@ fn events(
     if let Some(step) = &plan.redis_step {
         events.push(note(step.act(), step.to_string()));
     }
+    let deleting = Reason::Deleting.to_string();
+    let deleting = plan.status.conditions.iter().any(|it| it.reason == deleting);
     let stalled =
         plan.status.conditions.iter().any(|it| it.type_ == "Stalled" && it.status == "True");
     for condition in &plan.status.conditions {
@@ -305,14 +307,17 @@ fn events(
             .into_iter()
             .flat_map(|status| &status.conditions)
             .find(|before| before.type_ == condition.type_);
-        let changed = before.is_none_or(|before| before.status != condition.status);
+        let callers = condition.reason == Reason::CallerDisabled.to_string();
+        let changed = before.is_none_or(|before| {
+            // Another caller is news, though the condition was false already.
+            before.status != condition.status || (callers && before.message != condition.message)
+        });
         let (warning, told) = match (condition.type_.as_str(), condition.status.as_str()) {
+            ("CallersReady", "False") => (true, callers && !deleting),
             ("Stalled" | "FeaturesPending", "True") => (true, true),
             ("Ready", "True") => (false, true),
-            // Being deleted is no trouble, and a stall says the same in its own event.
-            ("Ready", "False") if stalled || condition.reason == Reason::Deleting.to_string() => {
-                (true, false)
-            }
+            // Being deleted is no trouble, and a stall or a disabled caller has an event of its own.
+            ("Ready", "False") if stalled || deleting || callers => (true, false),
             ("Ready", "False") => (true, before.is_some_and(|before| before.status == "True")),
             _ => (false, false),
         };

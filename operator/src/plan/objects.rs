@@ -5,6 +5,7 @@ mod pieces;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use authcluster_contract::token::TokenError;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -94,6 +95,8 @@ pub enum NotReady {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Digests {
     values: BTreeMap<String, BTreeMap<String, String>>,
+    /// Of each Secret, why values cannot be bearer tokens, by key.
+    unusable_tokens: BTreeMap<String, BTreeMap<String, TokenError>>,
     /// Of each Secret, the keys whose values can be peppers.
     peppers: BTreeMap<String, BTreeSet<String>>,
 }
@@ -104,8 +107,13 @@ impl Digests {
     pub fn of_seen(secrets: &BTreeMap<String, SecretSeen>) -> Self {
         let named = secrets.iter();
         let values = named.clone().map(|(name, seen)| (name.clone(), seen.sha256.clone()));
+        let unusable = named.clone().map(|(name, it)| (name.clone(), it.unusable_tokens.clone()));
         let peppers = named.map(|(name, seen)| (name.clone(), seen.peppers.clone()));
-        Self { values: values.collect(), peppers: peppers.collect() }
+        Self {
+            values: values.collect(),
+            unusable_tokens: unusable.collect(),
+            peppers: peppers.collect(),
+        }
     }
 
     /// Adds the digest of one value.
@@ -118,6 +126,16 @@ impl Digests {
     pub fn insert_pepper(&mut self, secret: &str, key: &str, digest: &str) {
         self.insert(secret, key, digest);
         self.peppers.entry(secret.to_owned()).or_default().insert(key.to_owned());
+    }
+
+    /// Whether the Secret exists.
+    pub(super) fn has_secret(&self, secret: &str) -> bool {
+        self.values.contains_key(secret)
+    }
+
+    /// Why a value cannot be a bearer token.
+    pub(super) fn token_error(&self, secret: &str, key: &str) -> Option<TokenError> {
+        self.unusable_tokens.get(secret)?.get(key).copied()
     }
 
     /// The digest of one value.

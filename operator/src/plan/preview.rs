@@ -3,13 +3,14 @@
 use kube::core::cel::ValidationErrors;
 use serde::Serialize;
 
+use super::callers::{CallerPlan, plan_callers};
 use super::objects::{Digests, NotReady, plan_objects};
 use super::secrets::plan_secrets;
 use super::validate::{Invalid, Settings, validate};
 use super::{Objects, names};
 use crate::api::AuthCluster;
 
-/// Stands for the digest of a Secret that nobody has generated.
+/// Stands for the digest of a Secret that does not exist yet.
 const DIGEST_UNKNOWN: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// Why there is nothing to show.
@@ -57,9 +58,14 @@ pub fn preview(text: &str, settings: &Settings) -> Result<String, PreviewError> 
         let name = secret.metadata.name.unwrap_or_default();
         text.push_str(&format!("# Secret {name} would be generated.\n"));
     }
-    for caller in &wanted.callers {
+    let digests = digests(&wanted);
+    let CallerPlan { enabled, disabled } = plan_callers(&wanted.callers, &digests);
+    for (caller, _) in enabled {
         let name = names::binding(&wanted.name, &caller.name);
         text.push_str(&format!("# Secret {name} would be generated.\n"));
+    }
+    for refused in disabled {
+        text.push_str(&format!("# The hashers would refuse {refused}.\n"));
     }
     for caller in wanted.callers.iter().filter(|caller| !caller.generated) {
         text.push_str(&format!(
@@ -85,7 +91,7 @@ pub fn preview(text: &str, settings: &Settings) -> Result<String, PreviewError> 
     for path in &wanted.pending {
         text.push_str(&format!("# {path} is not carried out yet by this version.\n"));
     }
-    let (objects, not_ready) = plan_objects(&wanted, &digests(&wanted));
+    let (objects, not_ready) = plan_objects(&wanted, &digests);
     if let Some(error) = not_ready.into_iter().next() {
         return Err(error.into());
     }
@@ -162,12 +168,14 @@ fn digests(wanted: &super::Validated) -> Digests {
         (names::redis_users(cluster), names::REDIS_USERS),
         (names::user_key(cluster), &[names::KEY_USER_KEY]),
     ];
-    let callers = wanted.callers.iter().map(|caller| (caller.secret.as_str(), caller.key.as_str()));
     let mut digests = Digests::default();
     for (secret, keys) in &generated {
         keys.iter().for_each(|key| digests.insert(secret, key, DIGEST_UNKNOWN));
     }
-    callers.for_each(|(secret, key)| digests.insert(secret, key, DIGEST_UNKNOWN));
+    for (number, caller) in wanted.callers.iter().enumerate() {
+        // Tokens differ, or the callers would be disabled.
+        digests.insert(&caller.secret, &caller.key, &format!("{number:064}"));
+    }
     if let Some(keys) = &wanted.session_keys {
         digests.insert(&keys.secret, &keys.current, DIGEST_UNKNOWN);
     }

@@ -88,6 +88,7 @@ pub(super) fn secrets(wanted: &Validated) -> BTreeMap<String, SecretSeen> {
             sha256: keys.iter().map(value).collect(),
             not_after: days.map(|days| after(days * 86_400)),
             ca_sha256: None,
+            unusable_tokens: [].into(),
             peppers: [].into(),
             ours,
         };

@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::jiff::Timestamp;
 
 use super::binding::Repeated;
+use super::callers::plan_callers;
 use super::names::{self, KEY_CA, KEY_CERTIFICATE, KEY_PRIVATE_KEY};
 use super::objects::Digests;
 use super::seen::SecretSeen;
@@ -124,7 +125,10 @@ pub fn plan_secrets(
         let reason = absent(&caller.secret);
         add(COMPONENT_HASHER, caller.secret.clone(), SecretKind::ClientToken, reason);
     }
-    for caller in &wanted.callers {
+    // The binding of a disabled caller is neither made nor changed. One that exists stays, so that pods that
+    // mount it still start; its token is refused until the caller is enabled, and then it follows the Secret.
+    let digests = Digests::of_seen(seen);
+    for (caller, _) in plan_callers(&wanted.callers, &digests).enabled {
         let Some(binding) = binding::plan_binding(wanted, caller, seen) else { continue };
         let name = names::binding(cluster, &caller.name);
         let reason = repeats(seen.get(&name), &binding.digests());

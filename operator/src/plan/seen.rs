@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use authcluster_contract::node::{NodeId, NodeRecord};
+use authcluster_contract::token::TokenError;
 use authcluster_contract::weights::Weight;
 use k8s_openapi::jiff::Timestamp;
 
@@ -157,6 +158,8 @@ pub struct SecretSeen {
     /// SHA-256 of each value in hexadecimal, white space at its end left out (a token that was made
     /// with `echo` ends with a line feed that is no part of it).
     pub sha256: BTreeMap<String, String>,
+    /// Why the value of a key cannot be a bearer token; keys with a usable value are absent.
+    pub unusable_tokens: BTreeMap<String, TokenError>,
     /// Keys whose values can be peppers.
     pub peppers: BTreeSet<String>,
     /// End of the certificate's validity, when the Secret has a `tls.crt` that can be read.

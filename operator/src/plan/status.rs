@@ -5,6 +5,7 @@
 //! only after a change of a tenth, and at most every 30 s. `Ready`, `Reconciling` and `Stalled` are
 //! what kstatus and `kubectl wait` read; each carries the generation that it speaks of.
 
+mod callers;
 mod conditions;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -24,6 +25,7 @@ use crate::api::names::COMPONENT_HASHER;
 use crate::api::status::{BindingStatus, HashersStatus, RedisStatus};
 use crate::api::{AuthCluster, AuthClusterStatus};
 
+use callers::callers_said;
 use conditions::{Said, Truth, cut, write_conditions};
 
 /// Least time between two changes of a figure that moves all the time, in seconds.
@@ -77,19 +79,24 @@ pub fn plan_status(
     let hashers = hashers_said(wanted, observed, picture.settings.as_deref());
     let capacity = capacity_said(&picture.capacity);
     let stalled = stalled_said(picture, observed);
-    let words = words(picture, [&redis, &hashers, &capacity], observed);
+    let callers = callers_said(wanted, observed);
+    // A disabled caller is no reason to call the others' API not ready, unless no caller is left.
+    let mut parts = vec![&redis, &hashers, &capacity];
+    parts.extend(Some(&callers.condition).filter(|_| callers.all_refused));
+    let mut words = words(picture, &parts, observed);
     let done = picture.progress == Progress::Done
-        && [&redis, &hashers, &capacity].iter().all(|said| said.truth == Truth::True)
+        && parts.iter().all(|said| said.truth == Truth::True)
         && observed.apply_error.is_none();
     let ready = if done {
-        Said::yes(Reason::AsSpecified, "everything is as specified, and serves".to_owned())
+        words.push_str(&callers.note);
+        let message = format!("everything is as specified, and serves{}", callers.note);
+        Said::yes(Reason::AsSpecified, message)
     } else if stalled.truth == Truth::True {
         Said::no(stalled.reason, stalled.message.clone())
     } else if picture.progress == Progress::Deleting {
         Said::no(Reason::Deleting, words.clone())
     } else {
-        let cause =
-            [&redis, &hashers, &capacity].into_iter().find(|said| said.truth != Truth::True);
+        let cause = parts.into_iter().find(|said| said.truth != Truth::True);
         let other =
             if observed.apply_error.is_some() { Reason::ApplyFailed } else { Reason::Progressing };
         Said::no(cause.map_or(other, |said| said.reason), words.clone())
@@ -107,6 +114,7 @@ pub fn plan_status(
         (ConditionType::RedisAvailable, redis),
         (ConditionType::HasherAvailable, hashers),
         (ConditionType::CapacityPushed, capacity),
+        (ConditionType::CallersReady, callers.condition),
         (ConditionType::FeaturesPending, pending_said(&wanted.pending)),
     ];
     let pods = observed.kubernetes.hasher_pods.values().filter(|pod| !pod.terminating).count();
@@ -354,7 +362,7 @@ fn pending_said(pending: &[String]) -> Said {
 }
 
 /// What is being done, in words.
-fn words(picture: &Picture, parts: [&Said; 3], observed: &Observed) -> String {
+fn words(picture: &Picture, parts: &[&Said], observed: &Observed) -> String {
     match &picture.progress {
         Progress::Doing(words) => words.clone(),
         Progress::Deleting => "leaving everything to be deleted".to_owned(),
@@ -363,7 +371,7 @@ fn words(picture: &Picture, parts: [&Said; 3], observed: &Observed) -> String {
         }
         Progress::Unsafe(why) => format!("waiting for a person: unsafe plan: {why}"),
         Progress::Stalled(why) => format!("waiting for a person: {why}"),
-        Progress::Done => parts.into_iter().find(|said| said.truth != Truth::True).map_or_else(
+        Progress::Done => parts.iter().find(|said| said.truth != Truth::True).map_or_else(
             || match &observed.apply_error {
                 Some(error) => format!("trying again: {error}"),
                 None => "nothing to do".to_owned(),

@@ -8,11 +8,15 @@ use serde_json::json;
 
 const WITHIN: Duration = Duration::from_secs(30);
 
+const FIRST: &str = "first-first-first-first-first-first";
+const SECOND: &str = "second-second-second-second-second";
+
 #[tokio::test]
 async fn each_caller_has_a_secret_in_the_shape_of_the_specification() -> anyhow::Result<()> {
     let site = Site::new("binding").await?;
     let operator = site.start_operator()?;
-    let theirs = ["create", "secret", "generic", "theirs", "--from-literal=bearer=first\n"];
+    let theirs = format!("--from-literal=bearer={FIRST}\n");
+    let theirs = ["create", "secret", "generic", "theirs", &theirs];
     site.kubectl(&theirs, "").await?;
     let clients = json!([
         {"name": "web"},
@@ -36,18 +40,18 @@ async fn each_caller_has_a_secret_in_the_shape_of_the_specification() -> anyhow:
     let name = ["get", "ac", "login", "--output=jsonpath={.status.binding.name}"];
     assert_eq!(site.kubectl(&name, "").await?, "login-binding-web", "a Provisioned Service");
     // The line feed of `echo` is no part of a token.
-    assert_eq!(site.secret("login-binding-app").await?["token"], "first");
+    assert_eq!(site.secret("login-binding-app").await?["token"], FIRST);
 
-    let value = json!({"stringData": {"bearer": "second"}}).to_string();
+    let value = json!({"stringData": {"bearer": SECOND}}).to_string();
     site.kubectl(&["patch", "secret", "theirs", "--type=merge", "--patch", &value], "").await?;
     eventually("the binding follows the token", WITHIN, || async {
         let token = site.secret("login-binding-app").await?["token"].clone();
-        anyhow::ensure!(token == "second", "{token}");
+        anyhow::ensure!(token == SECOND, "{token}");
         Ok(())
     })
     .await?;
     let events = site.events().await?.concat();
-    for secret in ["first", "second", web["token"].as_str()] {
+    for secret in [FIRST, SECOND, web["token"].as_str()] {
         assert!(!events.contains(secret), "a token in an event: {events}");
     }
 
@@ -59,7 +63,7 @@ async fn each_caller_has_a_secret_in_the_shape_of_the_specification() -> anyhow:
     })
     .await?;
     let theirs = site.secret("theirs").await?;
-    assert_eq!(theirs["bearer"], "second", "a person's Secret stays");
+    assert_eq!(theirs["bearer"], SECOND, "a person's Secret stays");
     operator.stop().await
 }
 

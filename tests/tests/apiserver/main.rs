@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a test that counts says what it counted")]
 
 mod binding;
+mod callers;
 mod children;
 mod crd;
 mod definition;

@@ -132,7 +132,7 @@ async fn every_hasher_answers_for_every_user(cluster: &Cluster) -> anyhow::Resul
 async fn callers_are_told_what_is_wrong(cluster: &Cluster) -> anyhow::Result<()> {
     let service = cluster.service().await?;
     let body = Some(json!({"password": "x"}).to_string());
-    for token in [None, Some("wrong-token")] {
+    for token in [None, Some("too-short"), Some("long-enough-for-a-token-but-not-known")] {
         let answer = cluster.send(service, "/v1/hash", token, body.clone()).await?;
         assert_eq!((answer.status, &answer.json()["code"]), (401, &json!("unauthenticated")));
     }

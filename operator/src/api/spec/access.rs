@@ -44,7 +44,7 @@ pub enum NetworkPolicyMode {
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MetricsSpec {
-    /// Peers as in `ingress.from` of a NetworkPolicy, by namespace. Without any: no pod in any namespace reaches
+    /// Peers as in `ingress.from` of a `NetworkPolicy`, by namespace. Without any: no pod in any namespace reaches
     /// the port. Probes still work, because a network lets the kubelet reach the pods of its own node. Without
     /// effect if `networkPolicy` is `None`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

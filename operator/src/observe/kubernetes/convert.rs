@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use authcluster_contract::pepper::{self, KeyId};
+use authcluster_contract::token::{TokenError, check_token};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ContainerStatus, Namespace, Node, Pod, Secret};
@@ -128,8 +129,17 @@ pub fn secret_seen(secret: &Secret, uid: &str) -> SecretSeen {
         ca_sha256: sha256.get(AUTHORITY).cloned(),
         ours: is_owned(&secret.metadata, uid),
         peppers: peppers(secret),
+        unusable_tokens: unusable_tokens(secret),
         sha256,
     }
+}
+
+/// Keys whose values a hasher would not accept as tokens, and why. Says nothing else about a value.
+fn unusable_tokens(secret: &Secret) -> BTreeMap<String, TokenError> {
+    let error = |(key, value): (&String, &ByteString)| {
+        Some((key.clone(), check_token(value.0.trim_ascii_end()).err()?))
+    };
+    secret.data.iter().flatten().filter_map(error).collect()
 }
 
 /// Keys that a hasher would take for key ids, with values that it would take for peppers.

@@ -10,8 +10,10 @@ use authcluster_contract::config::{
 use authcluster_contract::pepper::PepperFolder;
 
 use super::super::Validated;
+use super::super::callers::plan_callers;
 use super::super::names::{self, KEY_CA, KEY_CERTIFICATE, KEY_PRIVATE_KEY, REDIS_USER_HASHER};
 use super::super::objects::{Digests, NotReady};
+use super::super::validate::Caller;
 use crate::api::names::{PORT_ADMIN, PORT_API, PORT_PEERS};
 
 /// Folder of everything that a hasher reads.
@@ -106,21 +108,18 @@ fn config(wanted: &Validated) -> HasherConfig {
     }
 }
 
-/// `clients.toml`: digests of tokens whose Secrets exist; all of them must.
+/// `clients.toml`: the enabled callers with the digests of their tokens. A disabled caller is left out, so the
+/// hashers refuse a token that it had before. Without any enabled caller they refuse every request.
 pub(super) fn clients_toml(wanted: &Validated, digests: &Digests) -> Result<String, NotReady> {
-    let clients = wanted
-        .callers
-        .iter()
-        .map(|caller| {
-            Ok(Client {
-                name: caller.name.clone(),
-                realm: caller.realm.clone(),
-                scopes: caller.scopes.clone(),
-                units_per_second: caller.units_per_second,
-                token_sha256: vec![digests.of(&caller.secret, &caller.key)?.to_owned()],
-            })
-        })
-        .collect::<Result<_, NotReady>>()?;
+    let enabled = plan_callers(&wanted.callers, digests).enabled.into_iter();
+    let client = |(caller, digest): (&Caller, &str)| Client {
+        name: caller.name.clone(),
+        realm: caller.realm.clone(),
+        scopes: caller.scopes.clone(),
+        units_per_second: caller.units_per_second,
+        token_sha256: vec![digest.to_owned()],
+    };
+    let clients = enabled.map(client).collect();
     toml::to_string(&Clients { clients }).map_err(|error| NotReady::Unwritable {
         what: "the callers' file".to_owned(),
         why: error.to_string(),

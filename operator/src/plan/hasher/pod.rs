@@ -18,7 +18,7 @@ use super::super::objects::{self, Digests, HOSTNAME, NotReady, ZONE};
 use super::super::validate::{Pool, SessionKeys};
 use super::config::{
     FILE_CLIENTS, FILE_CONFIG, FILE_REDIS_PASSWORD, FILE_USER_KEY, FOLDER, FOLDER_PEER,
-    FOLDER_PEPPERS, FOLDER_SESSION_KEYS, FOLDER_TLS, at_start_toml, clients_toml,
+    FOLDER_PEPPERS, FOLDER_SESSION_KEYS, FOLDER_TLS, at_start_toml,
 };
 use super::{PORT_NAME_ADMIN, PORT_NAME_API, PORT_NAME_PEERS};
 use crate::api::names::{ANNOTATION_CONFIG, CONTAINER_HASHER, PORT_ADMIN, PORT_API, PORT_PEERS};
@@ -229,8 +229,6 @@ fn project_all(
 /// it takes over while it runs is not in it.
 fn checksum(wanted: &Validated, digests: &Digests) -> Result<String, NotReady> {
     let cluster = wanted.name.as_str();
-    // No pod starts before its callers' file can be written.
-    clients_toml(wanted, digests)?;
     let mut parts = vec![at_start_toml(wanted)?];
     let mut add = |secret: String, keys: &[&str]| -> Result<(), NotReady> {
         for key in keys {

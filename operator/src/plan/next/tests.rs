@@ -1,5 +1,7 @@
 //! What follows from a whole world: nothing when all is well, one thing at a time when it is not.
 
+mod callers;
+
 use authcluster_contract::weights::Weight;
 use expect_test::{Expect, expect};
 
@@ -253,24 +255,6 @@ fn a_name_that_someone_else_has_is_left_to_them() {
         nothing to do
         again in 15000 ms
     "#]],
-    );
-}
-
-#[test]
-fn a_caller_who_brings_no_token_keeps_the_hashers_as_they_are() {
-    check(
-        "{clients: [{name: shop, tokenSecretRef: {name: theirs}}]}",
-        |_, observed| {
-            observed.kubernetes.secrets.remove("theirs");
-        },
-        expect![[r#"
-            warning Progressing: waiting: Secret theirs is not there, or has no key token
-            Ready False Progressing
-            Reconciling True Progressing
-            Stalled False Progressing
-            waiting: Secret theirs is not there, or has no key token
-            again in 1000 ms
-        "#]],
     );
 }
 

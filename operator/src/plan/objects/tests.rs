@@ -293,8 +293,6 @@ fn what_lacks_a_secret_waits_for_it() {
     check("login-redis-users", "hasher", &both);
     check("login-user-key", "user-key", &[ObjectKind::Deployment]);
     check("login-peer-tls", "ca.crt", &[ObjectKind::Deployment]);
-    let callers = [ObjectKind::Deployment, ObjectKind::Secret];
-    check("login-token-default", "token", &callers);
 }
 
 #[test]

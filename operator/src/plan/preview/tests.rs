@@ -82,3 +82,18 @@ fn json_is_read_too_and_empty_values_say_nothing() {
         "metadata": {"name": "login", "annotations": null}, "spec": {"clients": [], "tls": null}}"#;
     assert_eq!(preview(json, &settings()).unwrap(), yaml);
 }
+
+#[test]
+fn callers_that_the_hashers_would_refuse_are_named() {
+    let text = with_spec(
+        "{clients: [{name: a, tokenSecretRef: {name: one}}, {name: b, tokenSecretRef: {name: one}}]}",
+    );
+    let text = preview(&text, &settings()).unwrap();
+    for (caller, other) in [("a", "b"), ("b", "a")] {
+        let line = format!(
+            "# The hashers would refuse caller {caller}: its token is also that of {other} (Secret one, key token).\n"
+        );
+        assert!(text.contains(&line), "{text}");
+        assert!(!text.contains(&format!("-binding-{caller}")), "{text}");
+    }
+}

@@ -51,6 +51,7 @@ fn all_is_well() {
         RedisAvailable True AsSpecified: 3 shards serve all 16384 slots
         HasherAvailable True AsSpecified: 3 of 3 hashers serve
         CapacityPushed True AsSpecified: every hasher's weight is in Redis
+        CallersReady True AsSpecified: every caller has a token that the hashers accept
         FeaturesPending False NoneUsed: every field that is used is carried out
         nothing to do"#]]
     .assert_eq(&said(&status));
@@ -429,6 +430,7 @@ fn an_invalid_resource_stalls_and_what_runs_goes_on() {
         RedisAvailable True AsSpecified: 3 shards serve all 16384 slots
         HasherAvailable True AsSpecified: 3 of 3 hashers serve
         CapacityPushed True AsSpecified: every hasher's weight is in Redis
+        CallersReady True AsSpecified: every caller has a token that the hashers accept
         FeaturesPending False NoneUsed: every field that is used is carried out
         spec.redis.shards is 2, and must be 1, or 3 to 100: two shards have no majority when one is lost"#]].assert_eq(&said(&status));
     let before = cluster.status.clone().unwrap();

@@ -1,5 +1,6 @@
 //! Kubernetes' objects as a person would write them, and what decisions see of them.
 
+use authcluster_contract::token::TokenError;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod, Secret};
@@ -90,6 +91,23 @@ fn a_secret_is_seen_by_digests_without_the_white_space_at_its_end() {
     assert_ne!(seen(b" t", "ours").sha256, seen(b"t", "ours").sha256);
     assert!(seen(b"t", "ours").ours);
     assert!(!seen(b"t", "another").ours);
+}
+
+#[test]
+fn a_value_that_cannot_be_a_token_is_seen_with_the_reason() {
+    let check = |value: &str, expect: Option<TokenError>| {
+        let data = [("token".to_owned(), ByteString(value.into()))].into();
+        let seen = secret_seen(&Secret { data: Some(data), ..Secret::default() }, "uid");
+        assert_eq!(seen.unusable_tokens.get("token"), expect.as_ref(), "{value:?}");
+    };
+    let token = "0123456789abcdef0123456789abcdef";
+    check(token, None);
+    check(&format!("{token}\n"), None);
+    check("", Some(TokenError::Empty));
+    check(" \n", Some(TokenError::Empty));
+    check("0123456789abcdef0123456789abcde", Some(TokenError::TooShort));
+    check(&format!(" {token}"), Some(TokenError::NotPrintable));
+    check(&format!("{token}\n{token}"), Some(TokenError::NotPrintable));
 }
 
 #[test]
