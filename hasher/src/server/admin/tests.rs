@@ -9,12 +9,13 @@ async fn a_runtime_that_stands_still_is_seen() {
     tokio::time::advance(PULSE_TIMEOUT).await;
     assert!(!pulse.is_steady());
     let stopped = CancellationToken::new();
-    let beating = tokio::spawn(Arc::clone(&pulse).beat(stopped.clone()));
-    while !pulse.is_steady() {
-        tokio::task::yield_now().await;
-    }
-    stopped.cancel();
-    beating.await.unwrap();
+    let beats = async {
+        while !pulse.is_steady() {
+            tokio::task::yield_now().await;
+        }
+        stopped.cancel();
+    };
+    futures::join!(Arc::clone(&pulse).beat(stopped.clone()), beats);
     tokio::time::advance(PULSE_TIMEOUT).await;
     assert!(!pulse.is_steady(), "nothing beats any more");
 }
