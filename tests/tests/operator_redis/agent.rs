@@ -127,6 +127,7 @@ const RIGHTS: &[Rights] = &[
     Rights {
         user: "hasher",
         allowed: &[
+            "INFO memory",
             "PING",
             "TIME",
             "CLUSTER SLOTS",
@@ -158,7 +159,6 @@ const RIGHTS: &[Rights] = &[
             "CLIENT LIST",
             "ACL LOAD",
             "DBSIZE",
-            "INFO",
             "EVAL return(redis.call('GET',KEYS[1])) 1 other:{a}",
         ],
     },
