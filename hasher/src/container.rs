@@ -114,10 +114,10 @@ fn statistic<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
 }
 
-/// File descriptors that this process may have open. The soft limit, which many systems set to 1,024 for the sake
-/// of programs that use `select`, is raised to the hard one first.
+/// Raises the limit of open file descriptors and returns it. The soft limit, which many systems set to 1,024 for the sake
+/// of programs that use `select`, becomes the hard one.
 #[must_use]
-pub fn open_files_max() -> u64 {
+pub fn raise_open_files_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let hard = Rlimit { current: limit.maximum, maximum: limit.maximum };
     let raised = setrlimit(Resource::Nofile, hard).is_ok();

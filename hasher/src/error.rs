@@ -18,7 +18,6 @@ use http::{HeaderValue, StatusCode, header};
 use crate::clock::RandomError;
 use crate::formats::{FormatError, NotWrappable};
 use crate::limits::{AddressError, LimitHeaders, Throttled};
-use crate::server::NoRoomError;
 use crate::store::StoreError;
 use crate::telemetry::chain;
 use crate::work::WorkError;
@@ -80,10 +79,10 @@ impl ApiError {
         }
     }
 
-    /// The caller has as many connections as the pod has memory for, all with a request under way.
-    pub(crate) fn no_room_for_connection(error: &NoRoomError) -> Self {
+    /// The pod has no memory for one more connection or body.
+    pub(crate) fn no_room(detail: impl Into<Cow<'static, str>>) -> Self {
         let retry_after = Some(Duration::from_secs(1));
-        Self { retry_after, ..Self::new(Code::Overloaded, error.to_string()) }
+        Self { retry_after, ..Self::new(Code::Overloaded, detail) }
     }
 
     /// The same, with what it says of the rates.

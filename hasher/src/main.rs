@@ -7,8 +7,8 @@ use authcluster_hasher::commands;
 use authcluster_hasher::load::load;
 use clap::Parser as _;
 
-/// Of a command whose reader closed standard output, as with `| head`: what a shell says of a program that SIGPIPE
-/// ended. The command is not done, so it is no success; nothing went wrong, so it says nothing.
+/// Exit code of a command whose reader closed standard output, as `| head` does: a shell shows the same code for a
+/// program that SIGPIPE ended. The command prints no error, because the reader has what it wanted.
 const READER_LEFT: u8 = 128 + 13;
 
 fn main() -> ExitCode {

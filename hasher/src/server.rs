@@ -1,7 +1,7 @@
 //! Listeners: accept, terminate TLS, serve HTTP/1.1 and HTTP/2, and end without cutting anyone off.
 //!
-//! What a client costs before it has shown who it is, is bounded: `policy::connections` says how many such
-//! connections there are and for how long, `server/http.rs` how much memory each can make the pod hold.
+//! Clients without a valid token cost bounded memory and time: `policy::connections` limits the number and the age of
+//! their connections, `server/http.rs` the memory of each.
 
 mod admin;
 mod connections;
@@ -30,7 +30,7 @@ use crate::telemetry::{Metrics, Tasks, chain};
 
 use self::admin::admin_router;
 pub use self::admin::{Health, Pulse};
-pub(crate) use self::connections::{Connection, NoRoomError};
+pub(crate) use self::connections::Connection;
 pub(crate) use self::own_thread::serve_on_own_thread;
 pub use self::tls::{ServerTls, TlsError};
 pub(crate) use self::tls::{provider, read_certificates, read_pair, refusal};

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 
 use crate::auth::Auth;
 use crate::clock;
-use crate::container::{memory_limit_kib, open_files_max};
+use crate::container::{memory_limit_kib, raise_open_files_limit};
 use crate::flows::{Nobody, Service};
 use crate::formats::{Bounds, Peppers};
 use crate::lanes::{Lanes, LanesConfig, StartLanesError};
@@ -150,7 +150,7 @@ pub async fn start_at(config: &HasherConfig, place: Place) -> anyhow::Result<Run
     let probes = Server::for_probes(health((&metrics, &local), shared.store, &tasks));
     let bodies = Bodies::new(bodies_kib(connections_kib));
     let router = router(Api { auth, service: Arc::new(service), bodies });
-    let caps = ConnectionCaps::of_api(connections_kib, open_files_max());
+    let caps = ConnectionCaps::of_api(connections_kib, raise_open_files_limit());
     let calls = Server::for_callers(router, tls, Arc::clone(&metrics), caps);
     let handed = peers.map(|peers| peers.serve(Arc::clone(&local), metrics, tasks.clone()));
     let (api, admin) = Listeners { api, admin }.serve(calls, probes, handed, &tasks)?;

@@ -1,6 +1,6 @@
-//! What the time of an answer tells: nothing of whether there is such a user, nothing of what is stored for the user
-//! (a hash, a blank or locked one, one that cannot be verified here), nor, without a session and a new hash, of whether
-//! the password is right. A program of its own, so that no other test runs beside it.
+//! The time of an answer does not tell whether the user exists, nor which kind of hash is stored (verifiable, blank,
+//! locked, or impossible to verify here). Without a session and a new hash the time does not tell either whether the
+//! password is right. This test is a program of its own, so that no other test runs beside it.
 //!
 //! The test is Kolmogorov's and Smirnov's for two samples: the largest distance between two distributions.
 //! Requests of all kinds are sent one after the other in random order, so that whatever else the machine

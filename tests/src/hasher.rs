@@ -73,7 +73,7 @@ impl Hasher {
         Self::start_by(&[program.to_owned()], node, config)
     }
 
-    /// Starts it by a command whose last word is the program, such as one that enters a control group first.
+    /// Starts the hasher by a command that ends with the program, for example a command that enters a control group.
     ///
     /// # Errors
     /// A program that cannot be started.

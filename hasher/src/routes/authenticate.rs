@@ -40,7 +40,7 @@ fn admit(api: &Api, request: &Request) -> Result<Caller, ApiError> {
     }
     let caller = api.auth.authenticate(request.headers())?;
     if let Some(connection) = request.extensions().get::<Connection>() {
-        connection.prove(&caller.name).map_err(|error| ApiError::no_room_for_connection(&error))?;
+        connection.prove(&caller.name).map_err(|error| ApiError::no_room(error.to_string()))?;
     }
     Ok(caller)
 }

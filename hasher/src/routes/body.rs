@@ -92,8 +92,7 @@ impl<T: DeserializeOwned> Body<T> {
         let kib = u32::try_from(length.div_ceil(1024)).unwrap_or(u32::MAX);
         let reserved = timeout(BODY_TIMEOUT, self.bodies.0.acquire_many(kib)).await;
         let Ok(Ok(_reserved)) = reserved else {
-            let detail = "too many bodies are being read at once";
-            return Err(ApiError::new(Code::Overloaded, detail));
+            return Err(ApiError::no_room("too many bodies are being read at once"));
         };
         timeout(BODY_TIMEOUT, self.unread.collect(length)).await.map_err(|_| {
             let seconds = BODY_TIMEOUT.as_secs();

@@ -81,21 +81,35 @@ struct Admin {
     text: Arc<Mutex<MetricsText>>,
 }
 
-/// The metrics as text, and how often they may be encoded anew.
-struct MetricsText {
-    last: Bytes,
+/// Limits encodings to one each [`ENCODING_INTERVAL`], with [`ENCODINGS_AT_ONCE`] in a burst.
+struct EncodingAllowance {
     /// When the next encoding is due if they come at [`ENCODING_INTERVAL`].
     next: Instant,
+}
+
+impl EncodingAllowance {
+    /// Takes one encoding from the allowance, if there is one left.
+    fn take(&mut self, now: Instant) -> bool {
+        let next = self.next.max(now);
+        let is_left = next.saturating_duration_since(now) < ENCODING_INTERVAL * ENCODINGS_AT_ONCE;
+        if is_left {
+            self.next = next + ENCODING_INTERVAL;
+        }
+        is_left
+    }
+}
+
+/// The last encoded metrics.
+struct MetricsText {
+    last: Bytes,
+    allowance: EncodingAllowance,
 }
 
 impl MetricsText {
     /// The figures of this moment, or those of a moment ago when they are asked for too often.
     fn current(&mut self, health: &Health) -> Result<Bytes, std::fmt::Error> {
-        let now = clock::now();
-        let next = self.next.max(now);
-        if next.saturating_duration_since(now) < ENCODING_INTERVAL * ENCODINGS_AT_ONCE {
+        if self.allowance.take(clock::now()) {
             self.last = health.metrics.encode(&health.local)?.into();
-            self.next = next + ENCODING_INTERVAL;
         }
         Ok(self.last.clone())
     }
@@ -103,7 +117,8 @@ impl MetricsText {
 
 /// `/livez`, `/readyz`, `/metrics`.
 pub(super) fn admin_router(health: Health) -> Router {
-    let text = MetricsText { last: Bytes::new(), next: clock::now() };
+    let allowance = EncodingAllowance { next: clock::now() };
+    let text = MetricsText { last: Bytes::new(), allowance };
     Router::new()
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))

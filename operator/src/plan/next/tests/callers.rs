@@ -1,4 +1,4 @@
-//! What a caller without a usable token changes: its own access, and nothing else.
+//! A caller without a usable token loses access alone: the plan for everything else stays the same.
 
 use super::*;
 
